@@ -1,0 +1,89 @@
+# Everything a person or CI does here. `make` alone lists it.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# The interpreter that makes .venv; without one given, the first on PATH that is new enough.
+PYTHON ?=
+# More words for the command behind a target: make test ARGS="-k journal"
+ARGS ?=
+
+VENV := .venv
+IN := $(VENV)/bin/python
+# The name holds what was installed, and where: another lock, another project file or a moved folder installs anew.
+READY := $(VENV)/.ready-$(firstword $(shell { pwd; cat pyproject.toml requirements/dev.lock; } | cksum))
+UV_COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml
+
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: setup
+setup: $(READY) ## Make .venv with the pinned packages and Kyanite in it (PYTHON=python3.12 to choose)
+	@echo "$(VENV) is ready."
+
+$(READY):
+	@set -e; found=; \
+	for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do \
+	    "$$python" -c '$(NEW_ENOUGH)' 2>/dev/null && found=$$python && break; \
+	done; \
+	if [ -z "$$found" ]; then \
+	    echo "Kyanite needs Python 3.11 or later. Tried: $(or $(PYTHON),python3 and python3.11 to python3.14)." >&2; \
+	    echo "Name one that is new enough: make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3" >&2; \
+	    exit 1; \
+	fi; \
+	if [ -x $(IN) ] && ! $(IN) -c '$(NEW_ENOUGH)'; then \
+	    echo "$(VENV) holds a Python before 3.11: remove it (make clean) and call again." >&2; \
+	    exit 1; \
+	fi; \
+	rm -f $(VENV)/.ready-*; \
+	[ -x $(IN) ] && $(IN) -m pip --version >/dev/null 2>&1 || "$$found" -m venv --clear $(VENV) || { \
+	    echo "$$found can not make a virtual environment: install its venv package (python3-venv on Debian)." >&2; \
+	    exit 1; \
+	}; \
+	echo "Installing the pinned packages into $(VENV) ..."; \
+	$(IN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock; \
+	$(IN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	touch $@
+
+.PHONY: run
+run: $(READY) ## Solve the shipped max-cut problem, from submit to result
+	@$(IN) examples/maxcut.py $(ARGS)
+
+.PHONY: test
+test: $(READY) ## Run every test but the benchmarks (ARGS="-k journal -x")
+	@$(IN) -m pytest $(ARGS)
+
+.PHONY: check
+check: $(READY) ## Style, format, types, import contracts and the house's own rules
+	@$(IN) -m ruff check .
+	@$(IN) -m ruff format --check .
+	@$(IN) -m mypy
+	@$(IN) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-cache --no-logo
+	@$(IN) -m pytest -q tests/house --ignore=tests/house/test_readme.py
+
+.PHONY: bench
+bench: $(READY) ## Measure, with the floors in the same run (ARGS=--help for the choices)
+	@$(IN) -m tests.bench $(ARGS)
+
+.PHONY: docs
+docs: $(READY) ## Write the generated parts of the documentation anew
+	@$(IN) -m tests.house.generate
+
+.PHONY: wheel
+wheel: $(READY) ## Build the wheel, install it in an environment of its own and run a job there
+	@rm -rf dist
+	@$(IN) -m hatchling build --target wheel --directory dist
+	@$(IN) tests/house/wheel_smoke.py dist/*.whl
+
+.PHONY: lock
+lock: ## Pin the newest allowed versions, for every platform and Python (needs uv)
+	@$(UV_COMPILE) --upgrade --output-file requirements/runtime.lock
+	@$(UV_COMPILE) --upgrade --group dev --constraint requirements/runtime.lock --output-file requirements/dev.lock
+
+.PHONY: clean
+clean: ## Remove .venv, built files and caches
+	@rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,13 @@
+"""How hard hypothesis searches: freely here, bounded and repeatable in CI, long on request."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# No deadline, no complaint about speed: a shared machine is slow at times, and each test has its time limit.
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+settings.register_profile("here", _PATIENT, max_examples=50)
+settings.register_profile("ci", _PATIENT, max_examples=100, derandomize=True, print_blob=True)
+settings.register_profile("long", _PATIENT, max_examples=5_000)
+settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
