@@ -1,0 +1,37 @@
+"""SQL by name: the statements of a `.sql` file, each under its `-- name:` line, and the migrations in order."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+
+def load(file: str) -> dict[str, str]:
+    """Return the statements of `stores/sql/<file>` by name."""
+    text = (files("kyanite.stores") / "sql" / file).read_text(encoding="utf-8")
+    blocks = (block.partition("\n") for block in text.split("-- name: ")[1:])
+    return {name.strip(): body.strip() for name, _, body in blocks}
+
+
+def migrations() -> list[str]:
+    """Return the migration scripts in order; number k brings a store from schema version k - 1 to k."""
+    folder = files("kyanite.stores") / "sql" / "migrations"
+    scripts = sorted((entry.name, entry) for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    for number, (name, _) in enumerate(scripts, start=1):
+        if int(name.partition("_")[0]) != number:
+            message = f"migration {name} should be number {number}"
+            raise ValueError(message)
+    return [entry.read_text(encoding="utf-8") for _, entry in scripts]
+
+
+@cache
+def many(statement: str, rows: int) -> str:
+    """Return the statement with its one row of placeholders repeated."""
+    start = statement.index("VALUES (") + len("VALUES ")
+    end = statement.index(")", start) + 1
+    return statement[:start] + ", ".join([statement[start:end]] * rows) + statement[end:]
+
+
+def width(rows: int) -> int:
+    """Return the next power of two: so few prepared statements serve every number of rows."""
+    return 1 << max(rows - 1, 0).bit_length()

@@ -1,0 +1,64 @@
+"""Queries over jobs as SQL: which rows, in which order, from where on. Values are always parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kyanite.ports import COUNTS, ORDERS, JobQuery, microseconds
+from kyanite.stores.queries import load
+
+SQL = load("sqlite.sql")
+COLUMNS = {"creation_time": ("created", "id"), "rank": ("rank", "id")}
+PAST_ANY_NAME = "\U0010ffff"
+
+Statement = tuple[str, list[Any]]
+
+
+def page_statement(query: JobQuery) -> Statement:
+    """Return the statement that reads one page."""
+    if query.order not in ORDERS:
+        message = f"order {query.order!r} is not one of {', '.join(ORDERS)}"
+        raise ValueError(message)
+    columns = COLUMNS.get(query.order, (query.order, "created", "id"))
+    where, parameters = _filters(query)
+    if query.after is not None:
+        # The first column alone, too, so that an index finds where to begin.
+        sign = "<" if query.descending else ">"
+        row, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        where += f" AND {columns[0]} {sign}= ? AND ({row}) {sign} ({marks})"
+        parameters += [query.after[0], *query.after]
+    direction = " DESC" if query.descending else ""
+    order = ", ".join(column + direction for column in columns)
+    return f"{SQL['page_jobs']}{where} ORDER BY {order} LIMIT ?", [*parameters, query.limit]
+
+
+def count_statement(query: JobQuery, by: str | None) -> Statement:
+    """Return the statement that counts, in one group or in one for each value of a column."""
+    where, parameters = _filters(query)
+    if by is None:
+        return SQL["count_jobs"] + where, parameters
+    if by not in COUNTS:
+        message = f"by={by!r} is not one of {', '.join(COUNTS)}"
+        raise ValueError(message)
+    return SQL["count_jobs"].replace("SELECT ", f"SELECT {by}, ", 1) + f"{where} GROUP BY {by}", parameters
+
+
+def _filters(query: JobQuery) -> Statement:
+    parts: list[str] = []
+    parameters: list[Any] = [query.workspace]
+    for column in ("status", "target", "provider_id"):
+        values = [str(value) for value in getattr(query, column)]
+        if values:
+            parts.append(f"{column} = ?" if len(values) == 1 else f"{column} IN ({', '.join('?' * len(values))})")
+            parameters += values
+    if query.name_prefix:
+        parts.append("name >= ? AND name < ?")
+        parameters += [query.name_prefix, query.name_prefix + PAST_ANY_NAME]
+    if query.tag is not None:
+        parts.append(SQL["has_tag"])
+        parameters.append(query.tag)
+    for sign, time in ((">=", query.created_after), ("<=", query.created_before)):
+        if time is not None:
+            parts.append(f"created {sign} ?")
+            parameters.append(microseconds(time))
+    return "".join(f" AND {part}" for part in parts), parameters
