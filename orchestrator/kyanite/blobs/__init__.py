@@ -1,0 +1,1 @@
+"""Where jobs' inputs and outputs lie: the stores behind the port `BlobStore`."""

@@ -1,0 +1,1 @@
+"""The blob stores and what they stand on."""
