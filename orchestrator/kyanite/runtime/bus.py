@@ -1,0 +1,146 @@
+"""Events out of the log: whoever reads has a cursor of their own, so a slow one falls behind and catches up.
+
+The journal's announcement only wakes readers; what they get, they read from the store. Nothing can therefore be lost
+between a commit and its announcement, and no reader's pace touches the core. Progress is the exception: it is never
+stored, and each watcher sees the newest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+import anyio
+
+from kyanite.core.events import Event, Progressed
+from kyanite.core.job import JobDetails
+from kyanite.errors import WorkspaceClosed
+from kyanite.ports import JobStore
+from kyanite.runtime.journal import Address, Change
+
+Watcher: TypeAlias = Callable[[Progressed | None], None]
+
+PAGE = 512
+POLL_S = 0.25
+"""How often a reader without a journal in its process looks for news."""
+
+
+class Bus:
+    """Wakes readers of the log, and passes progress on."""
+
+    def __init__(self, store: JobStore) -> None:
+        """Read from this store."""
+        self.polls = False
+        """Whether the log grows in another process, so that nobody will wake us."""
+        self.position = 0
+        """The newest position announced."""
+        self._store = store
+        self._sleeping: list[asyncio.Future[None]] = []
+        self._finals: dict[Address, list[asyncio.Future[JobDetails]]] = {}
+        self._watchers: dict[Address, list[Watcher]] = {}
+        self._newest: dict[Address, Progressed] = {}
+        self._timers: dict[asyncio.Future[JobDetails], asyncio.TimerHandle] = {}
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+
+    def announce(self, change: Change) -> None:
+        """Take note of a committed change; the journal's listener."""
+        self.position = change.position
+        if self._sleeping:
+            sleeping, self._sleeping = self._sleeping, []
+            for reader in sleeping:
+                if not reader.done():
+                    reader.set_result(None)
+        after = change.after
+        address = (after.workspace, after.id)
+        if address in self._watchers:
+            for watcher in self._watchers[address]:
+                watcher(None)
+        if after.final:
+            self._newest.pop(address, None)
+            for waiter in self._finals.pop(address, ()):
+                if not waiter.done():
+                    waiter.set_result(after)
+
+    def close(self) -> None:
+        """End every follower: nothing more will come."""
+        self._closed = True
+        for reader in self._sleeping:
+            if not reader.done():
+                reader.set_result(None)
+        for waiters in self._finals.values():
+            for waiter in waiters:
+                _fail(waiter, WorkspaceClosed("it closed before the job ended"))
+
+    async def follow(self, after: int, *, forever: bool = True) -> AsyncIterator[Event]:
+        """Yield the log from position `after` on: to its end, or on and on until `close`."""
+        while True:
+            # Taken before reading, so that what is committed while the page is read is not slept through.
+            news = self._loop.create_future()
+            self._sleeping.append(news)
+            try:
+                page = await self._store.events(after, PAGE)
+                for event in page:
+                    yield event
+                    after = event.position
+                if len(page) < PAGE:
+                    if not forever or self._closed:
+                        return
+                    await (anyio.sleep(POLL_S) if self.polls else news)
+            finally:
+                if not news.done():
+                    news.cancel()
+                    self._sleeping = [reader for reader in self._sleeping if reader is not news]
+
+    def expect_final(self, address: Address, timeout_s: float | None) -> asyncio.Future[JobDetails]:
+        """Return what resolves to the job's row when it ends, or fails with `TimeoutError`; to be forgotten after use.
+
+        A bare future and timer: a cancel scope would cost as much as all the rest of a wait, and every job is waited
+        for.
+        """
+        waiter: asyncio.Future[JobDetails] = self._loop.create_future()
+        self._finals.setdefault(address, []).append(waiter)
+        if timeout_s is not None:
+            self._timers[waiter] = self._loop.call_later(timeout_s, _fail, waiter, TimeoutError())
+        return waiter
+
+    def forget_final(self, address: Address, waiter: asyncio.Future[JobDetails]) -> None:
+        """Take back a waiter."""
+        timer = self._timers.pop(waiter, None)
+        if timer is not None:
+            timer.cancel()
+        waiters = self._finals.get(address)
+        if waiters is not None:
+            waiters.remove(waiter)
+            if not waiters:
+                del self._finals[address]
+        waiter.cancel()
+
+    def progressed(self, progress: Progressed) -> None:
+        """Pass progress on to whoever watches the job."""
+        address = (progress.workspace, progress.job_id)
+        self._newest[address] = progress
+        for watcher in self._watchers.get(address, ()):
+            watcher(progress)
+
+    def newest(self, address: Address) -> Progressed | None:
+        """Return the newest progress of an executing job."""
+        return self._newest.get(address)
+
+    @contextmanager
+    def watching(self, address: Address, watcher: Watcher) -> Iterator[None]:
+        """Have `watcher` called with each progress of the job, and with `None` after each change of its row."""
+        self._watchers.setdefault(address, []).append(watcher)
+        try:
+            yield
+        finally:
+            self._watchers[address].remove(watcher)
+            if not self._watchers[address]:
+                del self._watchers[address]
+
+
+def _fail(waiter: asyncio.Future[JobDetails], error: Exception) -> None:
+    if not waiter.done():
+        waiter.set_exception(error)

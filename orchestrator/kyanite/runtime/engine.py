@@ -1,0 +1,134 @@
+"""The running parts of a workspace and their lifetime: what starts after what, and how all of it stops.
+
+Stopping goes the way work flows: no new jobs are taken, executions get a grace time and are then let go of, the journal
+stores what is left, subscribers read the log to its end, and only then do providers, store and blobs close.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import anyio
+import anyio.abc
+
+from kyanite.config import Settings
+from kyanite.core.job import Status
+from kyanite.ports import BlobStore, Clock, Entropy, JobQuery, JobStore, Provider
+from kyanite.runtime.bus import Bus
+from kyanite.runtime.dispatcher import Capacity, Dispatcher
+from kyanite.runtime.execution import Limits, Surroundings
+from kyanite.runtime.housekeeping import sweep_forever
+from kyanite.runtime.journal import Change, Journal
+from kyanite.runtime.subscriptions import Subscription, Subscriptions
+
+
+@dataclass(frozen=True)
+class Storage:
+    """What a workspace stands on."""
+
+    store: JobStore
+    blobs: BlobStore
+    clock: Clock
+    entropy: Entropy
+
+
+class Engine:
+    """Journal, bus and dispatcher of an open workspace. `running` makes one and takes it down again."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        storage: Storage,
+        driving: anyio.abc.TaskGroup,
+        listening: anyio.abc.TaskGroup,
+    ) -> None:
+        """Put the parts together."""
+        self.settings = settings
+        self.storage = storage
+        store, blobs, clock, entropy = storage.store, storage.blobs, storage.clock, storage.entropy
+        self.bus = Bus(store)
+        self.journal = Journal(store, clock, entropy)
+        limits = settings.limits
+        patience = Limits(limits.cancel_grace_s, settings.retry, limits.restarts_max, limits.progress_interval_s)
+        around = Surroundings(self.journal, blobs, self.bus, clock, entropy, patience)
+        capacity = Capacity(limits.machine(), settings.queue.window)
+        self.dispatcher = Dispatcher(around, store, capacity, driving)
+        self.waiting = 0
+        """Jobs that wait, in memory and in the store."""
+        self._driving = driving
+        self._listening = listening
+        self._subscriptions = Subscriptions(self.bus, store, clock, entropy)
+        self.journal.listeners += [self.dispatcher.recorded, self._count, self.bus.announce]
+
+    async def start(self, providers: Sequence[Provider], committing: anyio.abc.TaskGroup, *, read_only: bool) -> None:
+        """Begin to record and to drive; a read-only engine only looks, at a log that grows elsewhere."""
+        settings, storage = self.settings, self.storage
+        committing.start_soon(self.journal.run)
+        self.bus.position = await storage.store.head()
+        self.bus.polls = read_only
+        if read_only:
+            return
+        query = JobQuery(workspace=settings.workspace, status=(Status.WAITING,))
+        self.waiting = (await storage.store.count(query)).get("", 0)
+        self._driving.start_soon(
+            sweep_forever, storage.blobs, storage.store, storage.clock, settings.limits.orphan_age_s
+        )
+        for provider in providers:
+            self.attach(provider)
+
+    def attach(self, provider: Provider) -> None:
+        """Serve a provider's targets. Raises `InvalidRequest` if one of them is served already."""
+        for target in provider.targets():
+            self.dispatcher.attach(self.settings.workspace, target, provider)
+
+    def listen(self, subscription: Subscription) -> None:
+        """Deliver to a subscriber from now on."""
+        self._listening.start_soon(self._subscriptions.deliver, subscription, self.bus.position)
+
+    def _count(self, change: Change) -> None:
+        was_waiting = change.before is not None and change.before.status is Status.WAITING
+        self.waiting += (change.after.status is Status.WAITING) - was_waiting
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, storage: Storage, providers: Sequence[Provider], *, read_only: bool
+) -> AsyncIterator[Engine]:
+    """Open everything, yield the engine, and take everything down in order.
+
+    Leave it without an exception, whatever happened inside: the task groups would wrap it into a group.
+    """
+    async with AsyncExitStack() as stack:
+        await storage.store.open(read_only=read_only)
+        stack.push_async_callback(_shielded, storage.store.aclose)
+        await storage.blobs.open(read_only=read_only)
+        stack.push_async_callback(_shielded, storage.blobs.aclose)
+        if not read_only:
+            for provider in providers:
+                await provider.__aenter__()
+                stack.push_async_callback(_shielded, partial(provider.__aexit__, None, None, None))
+        async with anyio.create_task_group() as committing, anyio.create_task_group() as listening:
+            try:
+                async with anyio.create_task_group() as driving:
+                    engine = Engine(settings, storage, driving, listening)
+                    await engine.start(providers, committing, read_only=read_only)
+                    try:
+                        yield engine
+                    finally:
+                        with anyio.CancelScope(shield=True):
+                            await engine.dispatcher.stop(settings.limits.shutdown_grace_s)
+                        driving.cancel_scope.cancel()
+            finally:
+                # Also when a cancellation from outside goes through here: nothing else ends the journal.
+                with anyio.CancelScope(shield=True):
+                    await engine.journal.close()
+                engine.bus.close()
+                listening.cancel_scope.deadline = anyio.current_time() + settings.limits.shutdown_grace_s
+
+
+async def _shielded(action: Callable[[], Awaitable[object]]) -> None:
+    with anyio.CancelScope(shield=True):
+        await action()

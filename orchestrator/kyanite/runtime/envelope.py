@@ -1,0 +1,108 @@
+"""What a submit must look like, checked before anything is stored: every error names its field."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from kyanite.errors import InvalidRequest
+
+NAME_LENGTH_MAX = 512
+TAGS_MAX = 64
+TAG_LENGTH_MAX = 256
+PARAMS_BYTES_MAX = 1 << 20
+METADATA_BYTES_MAX = 1 << 16
+PRIORITY_MAX = 1_000
+ATTEMPTS_MAX = 100
+TIMEOUT_MAX_S = 366 * 86_400.0
+
+_JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
+
+
+def checked_job_id(value: object) -> str:
+    """Return a job id that is also fit to be part of a blob's name."""
+    if not isinstance(value, str) or not _JOB_ID.fullmatch(value) or ".." in value or value.endswith("."):
+        raise InvalidRequest("job_id", "is 1 to 128 letters, digits, '-', '_' and single '.', starting with the former")
+    return value
+
+
+def checked_text(field: str, value: object, length_max: int) -> str:
+    """Return text that is not empty, not too long, and fit to be stored."""
+    if not isinstance(value, str) or not value:
+        raise InvalidRequest(field, "must be text that is not empty")
+    if len(value) > length_max:
+        raise InvalidRequest(field, f"has {len(value):,} characters; at most {length_max:,} are allowed")
+    if any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in value):
+        raise InvalidRequest(field, "contains control characters or lone surrogates")
+    return value
+
+
+def checked_tags(value: object) -> tuple[str, ...]:
+    """Return tags without repetitions."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise InvalidRequest("tags", "must be a list of texts")
+    if len(value) > TAGS_MAX:
+        raise InvalidRequest("tags", f"has {len(value)} entries; at most {TAGS_MAX} are allowed")
+    return tuple(dict.fromkeys(checked_text(f"tags[{at}]", tag, TAG_LENGTH_MAX) for at, tag in enumerate(value)))
+
+
+def checked_json(field: str, value: object, bytes_max: int) -> Any:
+    """Return a value as plain JSON types: what will be read back is what is kept now."""
+    try:
+        encoded = msgspec.json.encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidRequest(field, f"can not be written as JSON: {error}") from error
+    if len(encoded) > bytes_max:
+        raise InvalidRequest(field, f"is {len(encoded):,} bytes of JSON; at most {bytes_max:,} are allowed")
+    # msgspec writes numbers that JSON has no word for as null.
+    _refuse_nonfinite(field, value)
+    return msgspec.json.decode(encoded)
+
+
+def checked_mapping(field: str, value: object, bytes_max: int) -> dict[str, Any]:
+    """Return a JSON object; `None` is an empty one."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise InvalidRequest(field, "must be a mapping")
+    result = checked_json(field, value, bytes_max)
+    assert isinstance(result, dict)  # noqa: S101  # a mapping is written as an object
+    return result
+
+
+def checked_priority(value: object) -> int:
+    """Return a priority; higher goes first."""
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > PRIORITY_MAX:
+        raise InvalidRequest("priority", f"must be an integer from {-PRIORITY_MAX} to {PRIORITY_MAX}")
+    return value
+
+
+def checked_attempts(value: object) -> int:
+    """Return how many attempts a job has."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= ATTEMPTS_MAX:
+        raise InvalidRequest("attempts_max", f"must be an integer from 1 to {ATTEMPTS_MAX}")
+    return value
+
+
+def checked_timeout(value: object) -> float | None:
+    """Return the time limit of an attempt in seconds, or `None` for no limit."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= TIMEOUT_MAX_S:
+        raise InvalidRequest("timeout_s", f"must be a number of seconds above 0, at most {TIMEOUT_MAX_S:,.0f}")
+    return float(value)
+
+
+def _refuse_nonfinite(field: str, value: object) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidRequest(field, f"is {value}; a number must be finite")
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _refuse_nonfinite(f"{field}.{key}", item)
+    elif isinstance(value, list | tuple):
+        for at, item in enumerate(value):
+            _refuse_nonfinite(f"{field}[{at}]", item)

@@ -1,0 +1,122 @@
+"""A job as users hold it: its row as last seen, and what can be asked of it."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from kyanite.blobs.keys import key_of
+from kyanite.core.events import Event, Progressed
+from kyanite.core.job import JobDetails, Status
+from kyanite.core.story import Story
+from kyanite.errors import BlobCorrupt, JobCancelled, JobEnded, JobFailed
+from kyanite.runtime.jobs import Jobs
+
+RESULTS_TIMEOUT_S = 300.0
+
+
+class Job:
+    """A job of a workspace. `details` is the row as it was last seen; `refresh` and `wait` bring it up to date."""
+
+    def __init__(self, jobs: Jobs, details: JobDetails) -> None:
+        """Hold a row of an open workspace."""
+        self._jobs = jobs
+        self.details = details
+
+    @property
+    def id(self) -> str:
+        """The job's id."""
+        return self.details.id
+
+    def __repr__(self) -> str:
+        """Show what a person wants to know first."""
+        return f"<Job {self.details.name!r} {self.id} on {self.details.target}: {self.details.status.value}>"
+
+    async def refresh(self) -> Job:
+        """Fetch the row as it stands now. Raises `JobNotFound` if the job was purged."""
+        self.details = await self._jobs.fetch(self.id)
+        return self
+
+    async def wait(self, timeout_s: float | None = None) -> Job:
+        """Return once the job has ended, however it ended. Raises `TimeoutError` after `timeout_s`."""
+        if not self.details.final:
+            self.details = await self._jobs.final(self.id, timeout_s)
+        return self
+
+    async def cancel(self, reason: str = "") -> Job:
+        """Ask for the job to be cancelled, and wait for its end, but no longer than the grace time allows.
+
+        An ended job is left as it is. Afterwards `details` shows the end, whichever it was, or, if there is none yet,
+        `cancel_requested`.
+        """
+        self.details = await self._jobs.request_cancel(self.id, reason)
+        return self
+
+    async def amend(
+        self,
+        *,
+        name: str | None = None,
+        tags: list[str] | tuple[str, ...] | None = None,
+        metadata: dict[str, Any] | None = None,
+        priority: int | None = None,
+    ) -> Job:
+        """Change labels at any time, or the priority while the job waits. Raises `InvalidRequest`."""
+        self.details = await self._jobs.amend(self.id, name=name, tags=tags, metadata=metadata, priority=priority)
+        return self
+
+    async def story(self) -> Story:
+        """Return every event of the job; printed, one line each."""
+        return await self._jobs.story(self.id)
+
+    @property
+    def progress(self) -> Progressed | None:
+        """The newest progress while the job executes in this process."""
+        return self._jobs.newest_progress(self.id)
+
+    def updates(self) -> AsyncIterator[Event | Progressed]:
+        """Yield the job's events from its first to its last, and progress as it comes in between."""
+        return self._jobs.updates(self.id)
+
+    async def get_results(self, timeout_s: float | None = RESULTS_TIMEOUT_S) -> Any:
+        """Wait for the end and return the output: parsed if it is JSON, else text or bytes as it was written.
+
+        Raises `TimeoutError`, `JobFailed`, `JobCancelled` (the latter two are `RuntimeError`s and tell the story).
+        """
+        await self.wait(timeout_s)
+        if self.details.status is not Status.SUCCEEDED:
+            kind: type[JobEnded] = JobFailed if self.details.status is Status.FAILED else JobCancelled
+            raise kind(self.details, await self.story())
+        return await self.read_results()
+
+    async def read_results(self) -> Any:
+        """Return the output as it stands: of a cancelled or failed job, what was kept as evidence.
+
+        Raises `LookupError` if there is none.
+        """
+        uri = self.details.output_data_uri
+        if uri is None:
+            message = f"job {self.id} has no output"
+            raise LookupError(message)
+        raw, content_type = await self._jobs.read_blob(key_of(uri), self.details.output_hash)
+        return decode_results(raw, content_type)
+
+
+def decode_results(raw: bytes, content_type: str) -> Any:
+    """Return output as Python values, the way the model's clients read it: gzip undone, JSON parsed, text decoded.
+
+    What says that it is JSON must be; of unknown bytes, those that happen to be JSON are taken for it.
+    """
+    if raw[:2] == b"\x1f\x8b":
+        raw = gzip.decompress(raw)
+    kind = content_type.partition(";")[0].strip()
+    if kind.startswith("text/"):
+        return raw.decode()
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if kind == "application/json":
+            raise BlobCorrupt(f"the output is not JSON: {error}") from error
+        return raw

@@ -1,0 +1,357 @@
+"""The one gate: every change of every job goes through here, as apply, commit, announce, in that order.
+
+Callers say which job and what to record, as an event or as a decision from the job's current row; one committer task
+takes what has come in meanwhile, decides each against the newest row, stores all of it in one transaction, and then
+tells the listeners. A job has at most one change under way, so decisions about it never race. The effect of a record
+does not hang on its caller: a caller that is cancelled while it waits leaves the change to happen, once, all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import NamedTuple, TypeAlias
+
+import anyio
+from msgspec.structs import replace
+
+from kyanite.core.backoff import Backoff, delay_s
+from kyanite.core.events import Event, Submitted
+from kyanite.core.job import JobDetails
+from kyanite.core.lifecycle import apply
+from kyanite.errors import Conflict, JobNotFound, KyaniteError, StorageFull, StoreUnavailable, WorkspaceClosed
+from kyanite.logs import logger
+from kyanite.ports import Clock, Entropy, JobStore, Write
+
+Address: TypeAlias = tuple[str, str]
+"""A job's workspace and id."""
+
+Decide: TypeAlias = Callable[[JobDetails], Iterable[Event]]
+"""From the row as it stands to the events to record; none, to leave it. Pure; may raise what the caller shall see."""
+
+
+class Change(NamedTuple):
+    """A committed change: the row before (`None`: it was born), the row after, its events, the last one's position."""
+
+    before: JobDetails | None
+    after: JobDetails
+    events: tuple[Event, ...]
+    position: int
+
+
+Listener: TypeAlias = Callable[[Change], None]
+"""Told of each committed change, at once and in order. Must not fail or wait."""
+
+PATIENCE = Backoff(first_s=0.05, factor=2.0, most_s=2.0)
+BATCH_MAX = 1_024
+CONFLICTS_MAX = 5
+
+
+class _Request:
+    """One record under way."""
+
+    __slots__ = ("address", "after", "before", "birth", "conflicts", "decide", "done", "events")
+
+    def __init__(self, address: Address, decide: Decide, done: asyncio.Future[JobDetails | None]) -> None:
+        self.address = address
+        self.decide = decide
+        self.done = done
+        self.birth: JobDetails | None = None
+        self.conflicts = 0
+        self.before: JobDetails | None = None
+        self.after: JobDetails | None = None
+        self.events: tuple[Event, ...] = ()
+
+    def proposed(self, row: JobDetails | None) -> Iterable[Event]:
+        if self.birth is not None:
+            return (Submitted(details=self.birth),)
+        assert row is not None  # noqa: S101  # requests without a row are set aside until it has been fetched
+        return self.decide(row)
+
+    def resolve(self, result: JobDetails | None) -> None:
+        if not self.done.done():
+            self.done.set_result(result)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+    def write(self) -> Write:
+        assert self.after is not None  # noqa: S101  # a request is written after it was decided
+        return Write(self.after, self.before.version if self.before else 0, self.events)
+
+
+class Journal:
+    """Records events. `run` must be running for anything to be recorded."""
+
+    def __init__(self, store: JobStore, clock: Clock, entropy: Entropy) -> None:
+        """Stand before this store."""
+        self.listeners: list[Listener] = []
+        self._store = store
+        self._clock = clock
+        self._entropy = entropy
+        self._rows: dict[Address, JobDetails] = {}
+        self._held: set[Address] = set()
+        self._inbox: deque[_Request] = deque()
+        self._idle: asyncio.Future[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._closing = False
+        self._ended = anyio.Event()
+
+    # What others ask --------------------------------------------------------------------------------------------------
+
+    def current(self, address: Address) -> JobDetails | None:
+        """Return the newest row, if it is at hand; the store's is the newest if not."""
+        return self._rows.get(address)
+
+    def hold(self, details: JobDetails) -> None:
+        """Keep a job's row at hand until `release`: it is queued in memory, or executing."""
+        address = (details.workspace, details.id)
+        self._held.add(address)
+        self._rows.setdefault(address, details)
+
+    def release(self, address: Address) -> None:
+        """Let go of a row: from now on the store has it."""
+        self._held.discard(address)
+        self._rows.pop(address, None)
+
+    async def submit(self, details: JobDetails) -> JobDetails | None:
+        """Record the birth of a job. `None` if its id is taken, by a job that exists or by one that was purged.
+
+        Raises `StorageFull` or `StoreUnavailable` when the store can not take it; the job then does not exist.
+        """
+        return await self._enqueue((details.workspace, details.id), _nothing, details)
+
+    async def record(self, address: Address, what: Event | Decide) -> JobDetails:
+        """Record an event, or what `decide` makes of the current row, and return the row once that is durable.
+
+        A final row absorbs events: it comes back unchanged. Raises `JobNotFound`, `InvalidTransition`.
+        """
+        if address not in self._rows:
+            # Here rather than in the committer, so that loads run side by side. A row that is stale by the time it
+            # is used does no harm: the store refuses the write, and it is decided again.
+            await self._load(address)
+        row = await self._enqueue(address, _decision(what))
+        assert row is not None  # noqa: S101  # only a submit is answered so
+        return row
+
+    def post(self, address: Address, what: Event | Decide) -> None:
+        """Record without waiting, for callers that can not wait."""
+        self._enqueue(address, _decision(what)).add_done_callback(_report)
+
+    def _enqueue(
+        self, address: Address, decide: Decide, birth: JobDetails | None = None
+    ) -> asyncio.Future[JobDetails | None]:
+        done: asyncio.Future[JobDetails | None] = self._loop.create_future()
+        if self._closing:
+            done.set_exception(WorkspaceClosed())
+            return done
+        request = _Request(address, decide, done)
+        request.birth = birth
+        self._inbox.append(request)
+        self._wake()
+        return done
+
+    async def _load(self, address: Address) -> None:
+        details = await self._store.get(*address)
+        if details is None:
+            raise JobNotFound(address[1])
+        self._rows.setdefault(address, details)
+
+    # The committer ----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Commit what comes in until `close`, then what is left, and return; no cancellation interrupts that."""
+        try:
+            with anyio.CancelScope(shield=True):
+                while self._inbox or not self._closing:
+                    if self._inbox:
+                        await self._work()
+                    else:
+                        self._idle = self._loop.create_future()
+                        await self._idle
+        finally:
+            self._ended.set()
+
+    async def _work(self) -> None:
+        batch, unknown = self._gather()
+        if batch:
+            await self._commit(batch)
+        for request in unknown:
+            await self._fetch(request)
+
+    async def close(self) -> None:
+        """Take nothing new, and return when everything before is stored."""
+        self._closing = True
+        self._wake()
+        await self._ended.wait()
+
+    def _wake(self) -> None:
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+    def _gather(self) -> tuple[list[_Request], list[_Request]]:
+        """Decide what has come in, at most one change a job; return what is to be written, and what needs its row."""
+        batch: dict[Address, _Request] = {}
+        later: list[_Request] = []
+        unknown: list[_Request] = []
+        now = self._clock.now()
+        while self._inbox and len(batch) < BATCH_MAX:
+            request = self._inbox.popleft()
+            if request.address in batch:
+                later.append(request)
+            elif request.birth is None and request.address not in self._rows:
+                unknown.append(request)
+            elif self._decide(request, now):
+                batch[request.address] = request
+        self._inbox.extendleft(reversed(later))
+        return list(batch.values()), unknown
+
+    def _decide(self, request: _Request, now: datetime) -> bool:
+        """Work out what the request changes; tell whether there is anything to write. Answers it if not."""
+        row = self._rows.get(request.address)
+        if request.birth is not None and row is not None:
+            request.resolve(None)
+            return False
+        try:
+            proposed = request.proposed(row)
+            request.before = row
+            request.after, request.events = self._stamp(row, request.address, proposed, now)
+        except Exception as error:  # noqa: BLE001  # whatever a decision raises is its caller's to see
+            request.fail(error)
+        else:
+            if request.events:
+                return True
+            request.resolve(row)
+        self._forget(request.address)
+        return False
+
+    def _stamp(
+        self, row: JobDetails | None, address: Address, proposed: Iterable[Event], now: datetime
+    ) -> tuple[JobDetails | None, tuple[Event, ...]]:
+        """Address each event, and apply it; events that a final row absorbs are left out."""
+        stamped = []
+        for proposal in proposed:
+            before = row
+            time = max(now, row.updated_time) if row is not None and row.updated_time is not None else now
+            event = replace(
+                proposal,
+                workspace=address[0],
+                job_id=address[1],
+                version=row.version + 1 if row is not None else 1,
+                time=time,
+                event_id=self._entropy.event_id(),
+            )
+            row = apply(before, event)
+            if row is not before:
+                stamped.append(event)
+        return row, tuple(stamped)
+
+    async def _commit(self, batch: list[_Request]) -> None:
+        failures = 0
+        while batch:
+            try:
+                positions = await self._store.commit([request.write() for request in batch])
+            except (StorageFull, StoreUnavailable) as error:
+                failures += 1
+                logger().warning("commit failed", error=str(error), writes=len(batch), failures=failures)
+                batch = await self._after_failure(batch, error, failures)
+            except Exception as error:
+                for request in batch:
+                    request.fail(error)
+                raise
+            else:
+                for request, position in zip(batch, positions, strict=True):
+                    if position is None:
+                        await self._refused(request)
+                    else:
+                        self._settle(request, position)
+                return
+
+    def _settle(self, request: _Request, position: int) -> None:
+        after = request.after
+        assert after is not None  # noqa: S101  # a request is written after it was decided
+        self._rows[request.address] = after
+        change = Change(request.before, after, request.events, position + len(request.events) - 1)
+        for listener in self.listeners:
+            listener(change)
+        request.resolve(after)
+        self._forget(request.address)
+
+    async def _refused(self, request: _Request) -> None:
+        """The stored row is another one: fetch it and decide again, or say that the id is taken."""
+        self._rows.pop(request.address, None)
+        request.conflicts += 1
+        if request.birth is not None:
+            request.resolve(None)
+        elif request.conflicts > CONFLICTS_MAX:
+            request.fail(Conflict(f"job {request.address[1]} keeps changing under its owner"))
+        else:
+            await self._fetch(request)
+
+    async def _fetch(self, request: _Request) -> None:
+        try:
+            await self._load(request.address)
+        except KyaniteError as error:
+            request.fail(error)
+        else:
+            self._inbox.append(request)
+
+    async def _after_failure(self, batch: list[_Request], error: KyaniteError, failures: int) -> list[_Request]:
+        """Wait, find out what was stored after all, and return what is to be tried again.
+
+        A submit that was not stored fails, so that its caller knows; a change of a job that exists is never given up
+        while the workspace is open.
+        """
+        known = isinstance(error, StorageFull)
+        while not known:
+            await self._pause(failures)
+            try:
+                positions = [await self._position(request) for request in batch]
+            except StoreUnavailable:
+                failures += 1
+                if self._closing:
+                    break
+                continue
+            for request, position in zip(batch, positions, strict=True):
+                if position is not None:
+                    self._settle(request, position)
+            batch = [request for request, position in zip(batch, positions, strict=True) if position is None]
+            known = True
+        hopeless = [request for request in batch if request.birth is not None or self._closing]
+        for request in hopeless:
+            request.fail(error)
+        if known and isinstance(error, StorageFull) and len(hopeless) < len(batch):
+            await self._pause(failures)
+        return [request for request in batch if request not in hopeless]
+
+    async def _pause(self, failures: int) -> None:
+        await anyio.sleep(delay_s(failures, PATIENCE, self._entropy.random()))
+
+    async def _position(self, request: _Request) -> int | None:
+        """Return where the request's first event stands in the log, or `None` if it is not there."""
+        first = request.events[0]
+        for stored in await self._store.events(first.version - 1, 1, request.address):
+            if stored.event_id == first.event_id:
+                return stored.position
+        return None
+
+    def _forget(self, address: Address) -> None:
+        if address not in self._held:
+            self._rows.pop(address, None)
+
+
+def _nothing(_: JobDetails) -> Iterable[Event]:
+    return ()
+
+
+def _decision(what: Event | Decide) -> Decide:
+    return (lambda _: (what,)) if isinstance(what, Event) else what
+
+
+def _report(done: asyncio.Future[JobDetails | None]) -> None:
+    """Log why something that nobody waited for was not recorded."""
+    if not done.cancelled() and (error := done.exception()) is not None:
+        logger().warning("not recorded", error=str(error))

@@ -1,0 +1,135 @@
+"""The coroutine that each job is: begin, let the provider work under the job's limits, record how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Iterable
+from datetime import timedelta
+
+import anyio
+
+from kyanite.core.backoff import delay_s
+from kyanite.core.events import (
+    Began,
+    Cancelled,
+    Event,
+    Failed,
+    Inspected,
+    RetryScheduled,
+    Succeeded,
+    Suspended,
+)
+from kyanite.core.job import ErrorData, JobDetails, Needs, Status
+from kyanite.errors import InvalidRequest, KyaniteError, OutputMissing, ProviderError, RetryableError
+from kyanite.logs import JOB
+from kyanite.ports import Provider
+from kyanite.runtime.execution import Execution, Surroundings
+from kyanite.runtime.journal import Address
+
+
+async def run_job(
+    around: Surroundings, provider: Provider, details: JobDetails, driven: dict[Address, Execution]
+) -> None:
+    """Execute a job once, whatever comes of it. Cancelled, it lets go of the job and leaves it to be resumed."""
+    address = (details.workspace, details.id)
+    began: list[Began] = []
+
+    def begin(now: JobDetails) -> Iterable[Event]:
+        # Unless the job ended, or another execution began, while it was on its way here.
+        began[:] = () if now.final or now.driving else (Began(attempt=now.attempt + 1),)
+        return began
+
+    row = await around.journal.record(address, begin)
+    if not began:
+        return
+    execution = driven[address] = Execution(around, row)
+    JOB.set((row.id, row.target))
+    try:
+        event = await _drive(around, provider, execution)
+        if event is not None:
+            await around.journal.record(address, lambda now: () if now.final else (event,))
+    except asyncio.CancelledError:
+        around.journal.post(address, lambda now: () if now.final else (Suspended(),))
+        raise
+    finally:
+        JOB.set(None)
+        del driven[address]
+
+
+async def _drive(around: Surroundings, provider: Provider, execution: Execution) -> Event | None:
+    """Run the provider under the job's time limit; return the event that tells how it went, if it is ours to tell."""
+    details = execution.details
+    if details.timeout_s is not None:
+        message = f"the attempt took longer than timeout_s = {details.timeout_s:g}"
+        execution.end_after(details.timeout_s, Failed(error=ErrorData("TimedOut", message, "timeout_s")))
+    try:
+        with anyio.CancelScope() as execution.scope:
+            return _ending(execution, await provider.run(execution))
+    except Exception as error:  # noqa: BLE001  # whatever a provider raises ends its job, and nothing else
+        return _failure(around, execution, error)
+    finally:
+        execution.over()
+    # The scope was cancelled by what `end_after` had set up, and that records why.
+    return None
+
+
+def _ending(execution: Execution, status: Status | None) -> Event:
+    if status is None:
+        status = Status.CANCELLED if execution.cancel_requested else Status.SUCCEEDED
+    if status is Status.CANCELLED:
+        return Cancelled(cost_estimate=execution.cost_estimate, **execution.output_fields)
+    if status is not Status.SUCCEEDED:
+        message = f"run() returned {status!r}; a failure is raised"
+        raise TypeError(message)
+    if execution.output is None:
+        raise OutputMissing
+    return Succeeded(cost_estimate=execution.cost_estimate, properties=execution.properties, **execution.output_fields)
+
+
+def _failure(around: Surroundings, execution: Execution, error: Exception) -> Event:
+    details = execution.details
+    if details.cancel_requested:
+        execution.log.info("ended while being cancelled", error=str(error))
+        return Cancelled(cost_estimate=execution.cost_estimate, **execution.output_fields)
+    told = error_data(error)
+    if isinstance(error, RetryableError) and details.failures + 1 < details.attempts_max:
+        pause = delay_s(details.failures + 1, around.limits.retry, around.entropy.random())
+        return RetryScheduled(error=told, not_before=around.clock.now() + timedelta(seconds=pause))
+    if not isinstance(error, KyaniteError):
+        execution.log.warning("provider fault", error=repr(error), trace="".join(traceback.format_exception(error)))
+    return Failed(error=told, cost_estimate=execution.cost_estimate, **execution.output_fields)
+
+
+def error_data(error: Exception) -> ErrorData:
+    """Return what a job's row says of an error: a provider's own words, or ours for what it did not foresee."""
+    if isinstance(error, ProviderError):
+        return error.error
+    if isinstance(error, InvalidRequest):
+        return ErrorData("InvalidRequest", str(error), error.field)
+    if isinstance(error, KyaniteError):
+        return ErrorData(type(error).__name__, str(error))
+    return ErrorData("ProviderFault", f"{type(error).__name__}: {error}")
+
+
+async def inspect_job(around: Surroundings, provider: Provider, details: JobDetails, whole: Needs) -> None:
+    """Let the provider look at the input while the job waits, and record what it needs or why it can not run."""
+    address = (details.workspace, details.id)
+    event: Event
+    try:
+        needs = await provider.inspect(Execution(around, details))
+        event = Inspected(needs=needs)
+        if needs.cores > whole.cores or needs.memory_bytes > whole.memory_bytes or needs.gpus > whole.gpus:
+            event = Failed(error=beyond(needs, whole))
+    except Exception as error:  # noqa: BLE001  # whatever an inspection raises refuses its input, and nothing else
+        event = Failed(error=error_data(error))
+    await around.journal.record(address, lambda row: (event,) if row.status is Status.WAITING else ())
+
+
+def beyond(needs: Needs, whole: Needs) -> ErrorData:
+    """Return the error of a job that this machine can never hold."""
+    message = (
+        f"the job needs {needs.cores:g} cores, {needs.memory_bytes:,} bytes and {needs.gpus} GPUs; "
+        f"this machine gives jobs {whole.cores:g}, {whole.memory_bytes:,} and {whole.gpus}"
+    )
+    return ErrorData("InsufficientResources", message)

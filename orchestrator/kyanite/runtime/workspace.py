@@ -1,0 +1,275 @@
+"""The workspace: what users open, submit to, list, and listen to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from msgspec.structs import replace
+
+from kyanite import config, plugins
+from kyanite.blobs.files import FileBlobs
+from kyanite.config import Settings
+from kyanite.core.events import FINAL_EVENTS, Event
+from kyanite.core.job import JobDetails, Target
+from kyanite.errors import InvalidRequest, ReadOnly, WorkspaceClosed
+from kyanite.ports import BlobStore, Clock, Entropy, JobStore, Provider, Subscriber
+from kyanite.runtime import envelope
+from kyanite.runtime.coroutines import Coroutine, CoroutineProvider
+from kyanite.runtime.engine import Engine, Storage, running
+from kyanite.runtime.job import Job
+from kyanite.runtime.jobs import Jobs
+from kyanite.runtime.registry import Registry
+from kyanite.runtime.submission import Request, Submission
+from kyanite.runtime.subscriptions import Subscription
+from kyanite.runtime.system import SystemClock, SystemEntropy
+from kyanite.stores.sqlite import SQLiteStore
+
+F = TypeVar("F", bound=Coroutine)
+S = TypeVar("S", bound=Subscriber)
+
+
+class Workspace:
+    """Jobs, their targets and their events. Opened by `async with`, in the task that also closes it.
+
+    Everything is an argument and nothing is global: several workspaces can be open in one program.
+    """
+
+    def __init__(  # each is a part that may be exchanged
+        self,
+        *,
+        store: JobStore,
+        blobs: BlobStore,
+        providers: Sequence[Provider] = (),
+        settings: Settings | None = None,
+        read_only: bool = False,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+    ) -> None:
+        """Put a workspace together; nothing happens until it is entered."""
+        self.settings = settings or Settings()
+        self.name = self.settings.workspace
+        self.read_only = read_only
+        self._storage = Storage(store, blobs, clock or SystemClock(), entropy or SystemEntropy())
+        self._registry = Registry(providers)
+        self._subscriptions: list[Subscription] = []
+        self._running: _Running | None = None
+        envelope.checked_job_id(self.name)
+
+    @classmethod
+    def open(
+        cls,
+        settings: str | Path | Settings | None = None,
+        *,
+        data_dir: str | Path | None = None,
+        providers: Sequence[Provider] = (),
+        read_only: bool = False,
+    ) -> Self:
+        """Return a workspace in a local folder (`./.kyanite`), with every provider that is installed, and `providers`.
+
+        `settings` is a TOML file or `Settings`; enter the workspace with `async with`. Raises `ConfigError`; entering
+        raises `StoreOwned` while another process has the folder open, unless `read_only`.
+        """
+        chosen = settings if isinstance(settings, Settings) else config.load(settings) if settings else Settings()
+        if data_dir is not None:
+            chosen = replace(chosen, data_dir=str(data_dir))
+        root = Path(chosen.data_dir).expanduser()
+        blobs = chosen.blobs
+        return cls(
+            store=SQLiteStore(root / "jobs.sqlite", synchronous=chosen.store.synchronous),
+            blobs=FileBlobs(root / "blobs", inline_max=blobs.inline_max_bytes, synchronous=blobs.synchronous),
+            providers=[] if read_only else [*plugins.providers(chosen.providers), *providers],
+            settings=chosen,
+            read_only=read_only,
+        )
+
+    async def __aenter__(self) -> Self:
+        """Open store and blobs, take up what an earlier process left, and start."""
+        lifetime = running(self.settings, self._storage, self._registry.providers, read_only=self.read_only)
+        engine = await lifetime.__aenter__()
+        self._running = _Running(
+            lifetime,
+            engine,
+            Jobs(engine, self._registry, read_only=self.read_only),
+            Submission(engine, self._registry, read_only=self.read_only),
+        )
+        for subscription in self._subscriptions:
+            engine.listen(subscription)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop in order. Jobs that have not ended stay as they are, to go on when the workspace is opened again."""
+        if self._running is None:
+            return
+        lifetime, self._running = self._running.lifetime, None
+        try:
+            await lifetime.__aexit__(None, None, None)
+        except BaseExceptionGroup as group:
+            # A failure of the engine's own, such as a lost store: say it plainly if there is only one.
+            failure: BaseException = group
+            while isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
+                failure = failure.exceptions[0]
+            raise failure from error
+
+    # Targets ----------------------------------------------------------------------------------------------------------
+
+    def targets(self) -> list[Target]:
+        """Return the targets that jobs can be submitted to, by id."""
+        return self._registry.targets()
+
+    def target(self, target_id: str, *, slots: int = 64, **options: Any) -> Callable[[F], F]:
+        """Make a coroutine function a target: `@workspace.target("acme.echo")`.
+
+        It is called with a `Task`; what it returns is the output, unless it has written one. `slots` bounds how many
+        execute at once; the other options are the fields of `Target`. What stands before the first dot of the id names
+        the provider.
+        """
+        envelope.checked_text("target", target_id, envelope.NAME_LENGTH_MAX)
+        options.setdefault("provider_id", target_id.partition(".")[0])
+        target = Target(id=target_id, slots=slots, **options)
+
+        def register(function: F) -> F:
+            provider = CoroutineProvider(target, function)
+            self._registry.add(provider)
+            if self._running is not None:
+                self._running.engine.attach(provider)
+            return function
+
+        return register
+
+    # Submitting -------------------------------------------------------------------------------------------------------
+
+    async def submit(  # noqa: PLR0913  # one parameter a field of the model
+        self,
+        target: str,
+        input: Any = None,  # noqa: A002  # the model's word
+        *,
+        input_data_uri: str | None = None,
+        input_data_format: str | None = None,
+        output_data_format: str | None = None,
+        input_params: Any = None,
+        name: str | None = None,
+        job_id: str | None = None,
+        priority: int = 0,
+        tags: Sequence[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        timeout_s: float | None = None,
+        attempts_max: int = 1,
+    ) -> Job:
+        """Submit a job: store its input and its row durably, and return it as it waits.
+
+        `input` is bytes, text, anything JSON-able, a path, or an async iterable of bytes; or `input_data_uri` names an
+        input that is stored already. A higher `priority` goes first; `timeout_s` bounds each of `attempts_max`.
+
+        The same `job_id` with the same target, formats, params and input returns the job that exists. Raises
+        `UnknownTarget`, `InvalidRequest` (naming the field), `QueueFull`, `IdConflict`, `StorageFull`; then there is
+        no new job.
+        """
+        request = Request(
+            input_data_uri=input_data_uri,
+            input_data_format=input_data_format,
+            output_data_format=output_data_format,
+            input_params=input_params,
+            name=name,
+            job_id=job_id,
+            priority=priority,
+            tags=tags,
+            metadata=metadata,
+            timeout_s=timeout_s,
+            attempts_max=attempts_max,
+        )
+        return self._job(await self._opened().submission.submit(target, input, request))
+
+    # Looking and changing ---------------------------------------------------------------------------------------------
+
+    async def get_job(self, job_id: str) -> Job:
+        """Return a job. Raises `JobNotFound`."""
+        return self._job(await self._opened().jobs.fetch(job_id))
+
+    async def list_jobs(self, *, limit: int | None = None, page_size: int = 200, **filters: Any) -> AsyncIterator[Job]:
+        """Yield jobs, fetched page by page as the caller goes on; jobs that are submitted meanwhile may appear.
+
+        Filters, each optional: `status`, `target`, `provider` (one or several), `name_prefix`, `tag`, `created_after`,
+        `created_before` (inclusive). `order` is `creation_time`, `name`, `status`, `target`, `provider_id` or `rank`;
+        `descending` turns it round. Raises `InvalidRequest`.
+        """
+        async for details in self._opened().jobs.matching(limit, page_size, filters):
+            yield self._job(details)
+
+    async def count_jobs(self, by: str | None = None, **filters: Any) -> Any:
+        """Count jobs in the store, with the filters of `list_jobs`: a number, or one for each value of `by`.
+
+        `by` is `status`, `target`, `provider_id` or `name`.
+        """
+        return await self._opened().jobs.count(by, filters)
+
+    async def cancel_job(self, job: Job | str, reason: str = "") -> Job:
+        """Cancel a job, given as itself or by its id; see `Job.cancel`. A job handed in is brought up to date."""
+        held = job if isinstance(job, Job) else await self.get_job(job)
+        return await held.cancel(reason)
+
+    async def delete_job(self, job: Job | str) -> bool:
+        """Remove an ended job and its blobs for good; its id stays refused. Tell whether it is gone.
+
+        A job that has not ended, or whose blobs another job refers to, stays. Raises `JobNotFound`.
+        """
+        return await self._opened().jobs.delete(job.id if isinstance(job, Job) else job)
+
+    # Listening --------------------------------------------------------------------------------------------------------
+
+    async def events(self, after: int = 0, *, follow: bool = False) -> AsyncGenerator[Event]:
+        """Yield this workspace's events past position `after`; with `follow`, go on as more come."""
+        async for event in self._opened().engine.bus.follow(after, forever=follow):
+            if event.workspace == self.name:
+                yield event
+
+    def on(self, *types: type[Event], name: str | None = None, from_start: bool = False) -> Callable[[S], S]:
+        """Have a coroutine function called with each event of these types: `@workspace.on(Succeeded)`.
+
+        It is given the event and the job's row.
+
+        With a `name` it is called at least once for every event from its first registration on, over restarts:
+        `(event.job_id, event.version)` tells a repetition. Without one it hears what happens from now on. It is called
+        for one event at a time, in order; if it raises, it is called again after a pause.
+        """
+
+        def register(subscriber: S) -> S:
+            if name is not None and any(other.name == name for other in self._subscriptions):
+                raise InvalidRequest("name", f"{name!r} is subscribed already")
+            if self.read_only and name is not None:
+                raise ReadOnly("a named subscriber needs to store its cursor")
+            subscription = Subscription(types or (Event,), subscriber, self.name, name, from_start)
+            self._subscriptions.append(subscription)
+            if self._running is not None:
+                self._running.engine.listen(subscription)
+            return subscriber
+
+        return register
+
+    def on_final(self, *, name: str | None = None, from_start: bool = False) -> Callable[[S], S]:
+        """Have a coroutine function called with each final event and the job's row; see `on`."""
+        return self.on(*FINAL_EVENTS, name=name, from_start=from_start)
+
+    def _job(self, details: JobDetails) -> Job:
+        return Job(self._opened().jobs, details)
+
+    def _opened(self) -> _Running:
+        if self._running is None:
+            raise WorkspaceClosed("use it inside `async with`")
+        return self._running
+
+
+@dataclass(frozen=True)
+class _Running:
+    """What there is only while the workspace is open."""
+
+    lifetime: AbstractAsyncContextManager[Engine]
+    engine: Engine
+    jobs: Jobs
+    submission: Submission
