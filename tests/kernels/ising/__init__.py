@@ -1,0 +1,1 @@
+"""Tests of the solvers for Ising and pubo cost functions."""
