@@ -1,0 +1,1 @@
+"""The providers that come with Kyanite, one folder each; none imports another."""

@@ -1,0 +1,209 @@
+"""The local provider: the QIO targets, served by the kernels in worker processes of this machine."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import anyio
+import msgspec
+
+from kyanite.core.job import JobDetails, Needs, Status, Target
+from kyanite.errors import InvalidRequest, ProviderError
+from kyanite.logs import logger
+from kyanite.ports import Provider, Task
+from kyanite_providers.local.environment import cache_folder, worker_environment
+from kyanite_providers.local.frames import Inspect, Inspected, Ping, Run, Source, Warm
+from kyanite_providers.local.parameters import TARGETS, Parameters, Tempering, read_parameters, search_s
+from kyanite_providers.local.pool import WorkerPool
+from kyanite_providers.local.process import WorkerProcess
+from kyanite_providers.local.scratch import Scratch
+from kyanite_providers.local.search import Search
+
+INPUT_FORMAT: Final = "microsoft.qio.v2"
+OUTPUT_FORMAT: Final = "microsoft.qio-results.v2"
+INFLATED_MAX_BYTES: Final = 2 << 30
+STOP_GRACE_S: Final = 5.0
+_INLINE_BYTES_MAX: Final = 1 << 20
+_DESCRIPTIONS: Final = {
+    "microsoft.simulatedannealing.cpu": "Simulated annealing with given parameters",
+    "microsoft.simulatedannealing-parameterfree.cpu": "Simulated annealing that finds its parameters itself",
+    "microsoft.paralleltempering.cpu": "Parallel tempering with given parameters",
+    "microsoft.paralleltempering-parameterfree.cpu": "Parallel tempering that finds its parameters itself",
+}
+
+
+class LocalProvider(Provider):
+    """Optimization targets on this machine's cores.
+
+    `workers_max` processes run kernels (default: the cores this process may use); one more inspects inputs.
+    Compiled kernels are kept under `cache_dir` (default: the user's cache folder), long outputs pass through
+    `scratch_dir` (default: the system's temporary folder), and an input may inflate to at most
+    `inflated_max_bytes`.
+    """
+
+    id = "microsoft"
+
+    def __init__(
+        self,
+        *,
+        workers_max: int | None = None,
+        cache_dir: str | Path | None = None,
+        scratch_dir: str | Path | None = None,
+        inflated_max_bytes: int = INFLATED_MAX_BYTES,
+    ) -> None:
+        """Start nothing yet. Raises `ValueError` for a limit below 1."""
+        self._workers_max = _cores() if workers_max is None else workers_max
+        if self._workers_max < 1 or inflated_max_bytes < 1:
+            raise ValueError("workers_max and inflated_max_bytes must be at least 1")
+        self._cache_dir = None if cache_dir is None else Path(cache_dir)
+        self._scratch_dir = scratch_dir
+        self._inflated_max_bytes = inflated_max_bytes
+        self._names = count(1)
+        self._started_s: dict[int, float] = {}
+
+    async def __aenter__(self) -> Self:
+        """Make the scratch folder; workers start when first needed."""
+        self._scratch = Scratch(self._scratch_dir)
+        environment = worker_environment(cache_folder(self._cache_dir, self._scratch.path))
+        self._solvers = WorkerPool(
+            self._workers_max, environment, first=Warm, on_start=self._on_start, on_ready=self._on_ready
+        )
+        self._inspectors = WorkerPool(1, environment)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let the workers go, and remove the scratch folder."""
+        await self._solvers.aclose()
+        await self._inspectors.aclose()
+        self._scratch.close()
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """The process ids of the workers that run kernels."""
+        return self._solvers.pids
+
+    def targets(self) -> Sequence[Target]:
+        """Return the four targets, each with a slot for every worker."""
+        return [
+            Target(
+                id=name,
+                provider_id=self.id,
+                slots=self._workers_max,
+                needs=Needs(cores=1),
+                inspects=True,
+                input_data_format=INPUT_FORMAT,
+                output_data_format=OUTPUT_FORMAT,
+                description=_DESCRIPTIONS[name],
+            )
+            for name in TARGETS
+        ]
+
+    def accept(self, details: JobDetails) -> None:
+        """Refuse a search budget that the job's time limit would cut short; inspection sees to the rest."""
+        try:
+            _checked(details)
+        except ProviderError as error:
+            field = error.error.target or ""
+            if details.timeout_s is not None and field.endswith(".timeout"):
+                raise InvalidRequest(field, error.error.message) from error
+
+    async def inspect(self, task: Task) -> Needs:
+        """Check parameters and input, and estimate the memory that solving takes. Raises `ProviderError`."""
+        parameters = _checked(task.details)
+        async with self._source(task) as source:
+            reply = await self._inspectors.ask(Inspect(source, self._inflated_max_bytes))
+        if not isinstance(reply, Inspected):
+            raise ProviderError("ProviderFault", f"the worker answered {type(reply).__name__} to Inspect")
+        return Needs(cores=1, memory_bytes=memory_bytes(reply, parameters))
+
+    async def run(self, task: Task) -> Status | None:
+        """Solve the problem in a worker and write the results; after a request to cancel, the best found
+        so far.
+        """
+        details = task.details
+        parameters = _checked(details)
+        output = self._scratch.path / f"output-{next(self._names)}.json"
+        try:
+            async with self._source(task) as source:
+                request = Run(
+                    source=source,
+                    inflated_max_bytes=self._inflated_max_bytes,
+                    target=details.target,
+                    parameters=msgspec.to_builtins(parameters),
+                    search_s=search_s(parameters, details.timeout_s),
+                    output_path=str(output),
+                )
+                solved = await Search(task, self._solvers, request, stop_grace_s=STOP_GRACE_S).drive()
+            if solved is not None:
+                content = output if solved.output is None else solved.output
+                await task.write_output(content, content_type="application/json")
+        finally:
+            output.unlink(missing_ok=True)
+        return None
+
+    async def ping(self) -> None:
+        """Ask a worker for nothing: what remains is the price of a call."""
+        await self._solvers.ask(Ping())
+
+    @asynccontextmanager
+    async def _source(self, task: Task) -> AsyncIterator[Source]:
+        """Yield where a worker finds the input: the stored file, the bytes if they are few, else a copy in
+        scratch.
+        """
+        details = task.details
+        path = task.input_path()
+        if path is not None:
+            yield Source(details.input_hash, path=str(path))
+            return
+        if details.input_size <= _INLINE_BYTES_MAX:
+            yield Source(details.input_hash, content=await task.read_input())
+            return
+        copy = self._scratch.path / f"input-{next(self._names)}"
+        try:
+            async with await anyio.open_file(copy, "xb") as file:
+                async for chunk in task.stream_input():
+                    await file.write(chunk)
+            yield Source(details.input_hash, path=str(copy))
+        finally:
+            copy.unlink(missing_ok=True)
+
+    def _on_start(self, worker: WorkerProcess) -> None:
+        self._started_s[worker.pid] = time.perf_counter()
+        message = "worker started; loading kernels, or compiling them if they are new"
+        logger().info(message, provider=self.id, worker=worker.pid)
+
+    def _on_ready(self, worker: WorkerProcess) -> None:
+        taken_s = time.perf_counter() - self._started_s.pop(worker.pid)
+        logger().info("worker ready", provider=self.id, worker=worker.pid, taken_s=round(taken_s, 3))
+
+
+def memory_bytes(size: Inspected, parameters: Parameters) -> int:
+    """Return about how much memory a worker takes at its peak: the interpreter, reading, the kernels'
+    forms, results.
+    """
+    lanes = parameters.replicas or len(parameters.all_betas or ()) if isinstance(parameters, Tempering) else 1
+    reading = 2 * size.inflated_bytes + 40 * size.references + 40 * size.terms
+    kernels = 48 * size.references + 48 * size.terms + size.variables * (64 + 24 * max(lanes, 1))
+    results = size.variables * (64 + 3 * parameters.number_of_solutions)
+    return (192 << 20) + max(reading, kernels) + results
+
+
+def _checked(details: JobDetails) -> Parameters:
+    given = details.input_data_format
+    if given is not None and given.lower() != INPUT_FORMAT:
+        message = f"input_data_format: this target reads {INPUT_FORMAT}, not {given[:100]!r}"
+        raise ProviderError("InvalidInputDataFormat", message, target="input_data_format")
+    return read_parameters(details.target, details.input_params, details.timeout_s)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
