@@ -52,10 +52,10 @@ async def test_commit_comes_before_the_announcement_and_that_before_the_answer()
 
 async def test_neighbours_share_a_transaction():
     store = FaultyStore()
-    async with running(store) as journal, anyio.create_task_group() as group:
-        for number in range(100):
-            group.start_soon(journal.submit, a_job(number))
-    assert [len(writes) for writes in store.commits] in ([100], [1, 99])
+    async with running(store) as journal:
+        for answer in [journal.submit(a_job(number)) for number in range(100)]:
+            await answer
+    assert [len(writes) for writes in store.commits] == [100]
 
 
 async def test_changes_of_one_job_are_decided_one_after_another():
@@ -67,9 +67,8 @@ async def test_changes_of_one_job_are_decided_one_after_another():
             seen.append(row.version)
             return (Amended(name=f"version {row.version}"),)
 
-        async with anyio.create_task_group() as group:
-            for _ in range(10):
-                group.start_soon(journal.record, ADDRESS, decide)
+        for answer in [journal.record(ADDRESS, decide) for _ in range(10)]:
+            await answer
     assert seen == list(range(1, 11))
     assert fold(store._log).name == "version 10"
 
@@ -162,8 +161,11 @@ async def test_a_caller_that_is_cancelled_leaves_the_change_to_happen_once():
     async with running(store) as journal:
         await journal.submit(a_job(1))
         store.plan = [block]
+        async def record():
+            await journal.record(ADDRESS, Began(attempt=1))
+
         async with anyio.create_task_group() as group:
-            group.start_soon(journal.record, ADDRESS, Began(attempt=1))
+            group.start_soon(record)
             await blocked.wait()
             group.cancel_scope.cancel()
         go_on.set()

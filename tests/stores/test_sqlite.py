@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 import pytest
+from anyio.streams.buffered import BufferedByteReceiveStream
 
 from kyanite.core.events import Began
 from kyanite.errors import Conflict, ReadOnly, StorageFull, StoreCorrupt, StoreOwned, StoreUnavailable, WorkspaceClosed
@@ -76,7 +77,7 @@ async def test_the_lock_of_a_killed_owner_is_free(path):
         "asyncio.run(hold())\n"
     )
     async with await anyio.open_process([sys.executable, "-c", script, str(path)]) as owner:
-        assert await owner.stdout.receive() == b"open\n"
+        assert await BufferedByteReceiveStream(owner.stdout).receive_until(b"\n", 100) == b"open"
         with pytest.raises(StoreOwned):
             await SQLiteStore(path).open()
         owner.kill()

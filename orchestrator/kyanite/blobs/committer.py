@@ -63,6 +63,7 @@ class Committer:
                 f"synchronous = {synchronous}",
                 f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
                 f"cache_size = -{CACHE_KIB}",
+                "secure_delete = OFF",  # some builds wipe by default what an update frees, which costs
             ):
                 self._connection.execute(f"PRAGMA {pragma}").fetchall()
             rows.check_schema(self._connection, create=True)

@@ -55,6 +55,7 @@ class Dispatcher:
         self._around = around
         self._store = store
         self._capacity = capacity
+        self._whole = Pool(capacity.needs.cores, capacity.needs.memory_bytes, capacity.needs.gpus)
         self._free = Pool(capacity.needs.cores, capacity.needs.memory_bytes, capacity.needs.gpus)
         self._turn = Turn()
         self._tasks = tasks
@@ -181,21 +182,18 @@ class Dispatcher:
         journal = self._around.journal
         journal.hold(row)
         needs = lane.needs_of(row)
-        whole = self._capacity.needs
-        if not Pool(whole.cores, whole.memory_bytes, whole.gpus).fits(needs):
-            journal.post((row.workspace, row.id), Failed(error=beyond(needs, whole)))
+        if not self._whole.fits(needs):
+            journal.post((row.workspace, row.id), Failed(error=beyond(needs, self._capacity.needs)))
             return
         lane.admit(row)
-        for ready in lane.shed(self._has_begun(lane)):
-            journal.release((row.workspace, ready.job_id))
+        if lane.overfull:
+            for ready in lane.shed(self._has_begun):
+                journal.release((row.workspace, ready.job_id))
         self._decide_soon()
 
-    def _has_begun(self, lane: Lane) -> Callable[[str], bool]:
-        def has_begun(job_id: str) -> bool:
-            row = self._around.journal.current((lane.queue.workspace, job_id))
-            return row is not None and row.status is not Status.WAITING
-
-        return has_begun
+    def _has_begun(self, address: Address) -> bool:
+        row = self._around.journal.current(address)
+        return row is not None and row.status is not Status.WAITING
 
     async def _refill(self, lane: Lane) -> None:
         lane.refilling = True

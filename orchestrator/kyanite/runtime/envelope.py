@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -28,6 +28,14 @@ def checked_job_id(value: object) -> str:
     if not isinstance(value, str) or not _JOB_ID.fullmatch(value) or ".." in value or value.endswith("."):
         raise InvalidRequest("job_id", "is 1 to 128 letters, digits, '-', '_' and single '.', starting with the former")
     return value
+
+
+D = TypeVar("D", str, str | None)
+
+
+def text_or(default: D, field: str, value: object) -> str | D:
+    """Return short text as `checked_text` does, or the default where none was given."""
+    return default if value is None else checked_text(field, value, NAME_LENGTH_MAX)
 
 
 def checked_text(field: str, value: object, length_max: int) -> str:

@@ -96,7 +96,7 @@ class Execution:
 
     async def read_input(self) -> bytes:
         """Return the input, checked against the hash that was recorded at submit."""
-        content = await self._patiently(partial(self._around.blobs.get, self._input_key))
+        content = await self._patiently(self._around.blobs.get, self._input_key)
         if len(content) != self._first.input_size:
             raise BlobCorrupt(f"{self._input_key} has {len(content)} bytes, {self._first.input_size} were submitted")
         return content
@@ -128,15 +128,11 @@ class Execution:
         name = "outputData" if attempt <= 1 else f"outputData-{attempt}"
         key = f"{self._first.container}/{name}"
         put = partial(
-            self._around.blobs.put,
-            key,
-            raw,
-            content_type=content_type or natural_type,
-            content_encoding=content_encoding,
+            self._around.blobs.put, content_type=content_type or natural_type, content_encoding=content_encoding
         )
         try:
             # A stream can be read only once, so only what can be read again is tried again.
-            self.output = await (self._patiently(put) if isinstance(raw, bytes | Path) else put())
+            self.output = await (self._patiently(put, key, raw) if isinstance(raw, bytes | Path) else put(key, raw))
         except BlobExists:
             self.output = await self._own_answer_lost(key, raw)
 
@@ -200,12 +196,12 @@ class Execution:
         if self.scope is not None:
             self.scope.cancel()
 
-    async def _patiently(self, action: Callable[[], Awaitable[T]]) -> T:
+    async def _patiently(self, action: Callable[..., Awaitable[T]], *arguments: Any) -> T:
         """Repeat while the blob store is out: a job does not fail for that; its time limit still holds."""
         failures = 0
         while True:
             try:
-                return await action()
+                return await action(*arguments)
             except StoreUnavailable as error:
                 failures += 1
                 self.log.warning("blob store unavailable", error=str(error), failures=failures)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
 import anyio
 from msgspec.structs import replace
@@ -46,6 +46,7 @@ Listener: TypeAlias = Callable[[Change], None]
 
 PATIENCE = Backoff(first_s=0.05, factor=2.0, most_s=2.0)
 BATCH_MAX = 1_024
+COMMITTERS = 2
 CONFLICTS_MAX = 5
 
 
@@ -95,7 +96,8 @@ class Journal:
         self._rows: dict[Address, JobDetails] = {}
         self._held: set[Address] = set()
         self._inbox: deque[_Request] = deque()
-        self._idle: asyncio.Future[None] | None = None
+        self._under_way: set[Address] = set()
+        self._idle: list[asyncio.Future[None]] = []
         self._loop = asyncio.get_running_loop()
         self._closing = False
         self._ended = anyio.Event()
@@ -117,25 +119,20 @@ class Journal:
         self._held.discard(address)
         self._rows.pop(address, None)
 
-    async def submit(self, details: JobDetails) -> JobDetails | None:
+    def submit(self, details: JobDetails) -> Awaitable[JobDetails | None]:
         """Record the birth of a job. `None` if its id is taken, by a job that exists or by one that was purged.
 
         Raises `StorageFull` or `StoreUnavailable` when the store can not take it; the job then does not exist.
         """
-        return await self._enqueue((details.workspace, details.id), _nothing, details)
+        return self._enqueue((details.workspace, details.id), _nothing, details)
 
-    async def record(self, address: Address, what: Event | Decide) -> JobDetails:
-        """Record an event, or what `decide` makes of the current row, and return the row once that is durable.
+    def record(self, address: Address, what: Event | Decide) -> Awaitable[JobDetails]:
+        """Record an event, or what `decide` makes of the current row; await it for the row once that is durable.
 
         A final row absorbs events: it comes back unchanged. Raises `JobNotFound`, `InvalidTransition`.
         """
-        if address not in self._rows:
-            # Here rather than in the committer, so that loads run side by side. A row that is stale by the time it
-            # is used does no harm: the store refuses the write, and it is decided again.
-            await self._load(address)
-        row = await self._enqueue(address, _decision(what))
-        assert row is not None  # noqa: S101  # only a submit is answered so
-        return row
+        # Only a submit is answered with None.
+        return cast("Awaitable[JobDetails]", self._enqueue(address, _decision(what)))
 
     def post(self, address: Address, what: Event | Decide) -> None:
         """Record without waiting, for callers that can not wait."""
@@ -163,24 +160,36 @@ class Journal:
     # The committer ----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Commit what comes in until `close`, then what is left, and return; no cancellation interrupts that."""
+        """Commit what comes in until `close`, then what is left, and return; no cancellation interrupts that.
+
+        Several committers take turns, so that the store always has the next batch at hand while the one before is on
+        its way back.
+        """
         try:
             with anyio.CancelScope(shield=True):
-                while self._inbox or not self._closing:
-                    if self._inbox:
-                        await self._work()
-                    else:
-                        self._idle = self._loop.create_future()
-                        await self._idle
+                async with anyio.create_task_group() as committers:
+                    for _ in range(COMMITTERS):
+                        committers.start_soon(self._work)
         finally:
             self._ended.set()
 
     async def _work(self) -> None:
-        batch, unknown = self._gather()
-        if batch:
-            await self._commit(batch)
-        for request in unknown:
-            await self._fetch(request)
+        while True:
+            batch, unknown = self._gather()
+            if batch:
+                await self._commit(batch)
+            if unknown:
+                async with anyio.create_task_group() as fetches:
+                    for request in unknown:
+                        fetches.start_soon(self._fetch, request)
+            if batch or unknown:
+                continue
+            if self._closing and not self._inbox:
+                self._wake()  # the other committers may wait for what this one has just finished
+                return
+            idle = self._loop.create_future()
+            self._idle.append(idle)
+            await idle
 
     async def close(self) -> None:
         """Take nothing new, and return when everything before is stored."""
@@ -189,25 +198,26 @@ class Journal:
         await self._ended.wait()
 
     def _wake(self) -> None:
-        if self._idle is not None and not self._idle.done():
-            self._idle.set_result(None)
+        while self._idle:
+            self._idle.pop().set_result(None)
 
     def _gather(self) -> tuple[list[_Request], list[_Request]]:
         """Decide what has come in, at most one change a job; return what is to be written, and what needs its row."""
-        batch: dict[Address, _Request] = {}
+        batch: list[_Request] = []
         later: list[_Request] = []
         unknown: list[_Request] = []
         now = self._clock.now()
         while self._inbox and len(batch) < BATCH_MAX:
             request = self._inbox.popleft()
-            if request.address in batch:
+            if request.address in self._under_way:
                 later.append(request)
             elif request.birth is None and request.address not in self._rows:
                 unknown.append(request)
             elif self._decide(request, now):
-                batch[request.address] = request
+                self._under_way.add(request.address)
+                batch.append(request)
         self._inbox.extendleft(reversed(later))
-        return list(batch.values()), unknown
+        return batch, unknown
 
     def _decide(self, request: _Request, now: datetime) -> bool:
         """Work out what the request changes; tell whether there is anything to write. Answers it if not."""
@@ -278,10 +288,12 @@ class Journal:
         for listener in self.listeners:
             listener(change)
         request.resolve(after)
+        self._under_way.discard(request.address)
         self._forget(request.address)
 
     async def _refused(self, request: _Request) -> None:
         """The stored row is another one: fetch it and decide again, or say that the id is taken."""
+        self._under_way.discard(request.address)
         self._rows.pop(request.address, None)
         request.conflicts += 1
         if request.birth is not None:
@@ -322,6 +334,7 @@ class Journal:
             known = True
         hopeless = [request for request in batch if request.birth is not None or self._closing]
         for request in hopeless:
+            self._under_way.discard(request.address)
             request.fail(error)
         if known and isinstance(error, StorageFull) and len(hopeless) < len(batch):
             await self._pause(failures)

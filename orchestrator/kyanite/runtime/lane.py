@@ -77,17 +77,20 @@ class Lane:
         self.inspecting.pop(job_id, None)
         self.queue.remove(job_id)
 
-    def shed(self, begun: Callable[[str], bool]) -> list[Ready]:
-        """Push the last waiting jobs back to the store when the window has grown to twice its size; return them.
+    @property
+    def overfull(self) -> bool:
+        """Whether urgent arrivals have made the window twice as large as it should be."""
+        return len(self.queue) > 2 * self._window
+
+    def shed(self, begun: Callable[[tuple[str, str]], bool]) -> list[Ready]:
+        """Push the last waiting jobs of a window that is `overfull` back to the store; return them.
 
         Jobs that have `begun` before (they wait for another attempt) are not among the waiting of the store, and stay.
         """
-        if len(self.queue) <= 2 * self._window:
-            return []
         out = self.queue.evict(self._window)
         self.boundary = max(self.queue.keys())
         for ready in out:
-            if begun(ready.job_id):
+            if begun((self.queue.workspace, ready.job_id)):
                 self.queue.push(ready)
         return [ready for ready in out if ready.job_id not in self.queue]
 

@@ -45,25 +45,18 @@ def envelope_of(request: Request, target: Target, workspace: str, clock: Clock, 
     """Return the row as far as it is known without the input. Raises `InvalidRequest` naming the field."""
     job_id = entropy.job_id() if request.job_id is None else envelope.checked_job_id(request.job_id)
     input_uri = uri_of(f"{workspace}/job-{job_id}/inputData")
-    formats = {
-        "input_data_format": request.input_data_format,
-        "output_data_format": request.output_data_format,
-    }
-    for field, value in formats.items():
-        if value is not None:
-            envelope.checked_text(field, value, envelope.NAME_LENGTH_MAX)
     params = request.input_params
     return JobDetails(
         id=job_id,
-        name=target.id
-        if request.name is None
-        else envelope.checked_text("name", request.name, envelope.NAME_LENGTH_MAX),
+        name=envelope.text_or(target.id, "name", request.name),
         provider_id=target.provider_id,
         target=target.id,
         container_uri=input_uri.rpartition("/")[0],
         input_data_uri=input_uri,
-        input_data_format=request.input_data_format or target.input_data_format,
-        output_data_format=request.output_data_format or target.output_data_format,
+        input_data_format=envelope.text_or(target.input_data_format, "input_data_format", request.input_data_format),
+        output_data_format=envelope.text_or(
+            target.output_data_format, "output_data_format", request.output_data_format
+        ),
         input_params={} if params is None else envelope.checked_json("input_params", params, envelope.PARAMS_BYTES_MAX),
         metadata=envelope.checked_mapping("metadata", request.metadata, envelope.METADATA_BYTES_MAX),
         tags=envelope.checked_tags(request.tags) if request.tags else (),
@@ -89,7 +82,7 @@ def amendment(
         raise InvalidRequest("priority", f"can only be changed while the job waits; it is {row.status.value}")
     level = None if priority is None else envelope.checked_priority(priority)
     return Amended(
-        name=None if name is None else envelope.checked_text("name", name, envelope.NAME_LENGTH_MAX),
+        name=envelope.text_or(None, "name", name),
         tags=None if tags is None else envelope.checked_tags(tags),
         metadata=None
         if metadata is None

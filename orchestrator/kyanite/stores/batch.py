@@ -15,8 +15,9 @@ from kyanite.stores.seam import CONSTRAINT, result_code
 T = TypeVar("T")
 SQL = load("sqlite.sql")
 Row = tuple[Any, ...]
-NO_LABELS = (None,) * 6
-NOTHING = (None,) * 15
+# Blanks are zeros: sqlite3 takes about a microsecond to bind a None, as it looks for an adapter and fails.
+NO_LABELS = (0,) * 6
+NOTHING = (0,) * 15
 """A row of the inbox that no trigger takes: it pads a statement to its width."""
 
 
@@ -80,7 +81,7 @@ def _store_all(connection: Connection, writes: Sequence[Write], head: int, epoch
         positions.append(head + 1)
         rows += _rows(write, head)
         head += len(write.events)
-    rows.append(("fence", None, None, head, None, epoch, *[None] * 9))
+    rows.append(("fence", 0, 0, head, 0, epoch, *NOTHING[6:]))
     rows += [NOTHING] * (width(len(rows)) - len(rows))
     try:
         connection.execute(many(SQL["fill_inbox"], len(rows)), list(chain.from_iterable(rows)))
@@ -102,12 +103,12 @@ def _rows(write: Write, head: int) -> Iterable[Row]:
     version, expected, status = details.version, write.expected_version, details.status.value
     if expected == 0:
         born = (details.target, details.provider_id, details.name, microseconds(details.creation_time), details.rank)
-        yield ("submit", *address, head + 1, version, 0, status, body, event, *born, details.foreign_input)
+        yield ("submit", *address, head + 1, version, 0, status, body, event, *born, details.foreign_input or 0)
     else:
         yield ("change", *address, head + 1, version, expected, status, body, event, *NO_LABELS)
     for offset, later in enumerate(write.events[1:], start=1):
         event = encode_event(later).decode()
-        yield ("event", *address, head + 1 + offset, None, expected + offset, None, None, event, *NO_LABELS)
+        yield ("event", *address, head + 1 + offset, 0, expected + offset, 0, 0, event, *NO_LABELS)
     yield from _labels(write, address)
 
 
@@ -115,9 +116,9 @@ def _labels(write: Write, address: tuple[str, str]) -> Iterable[Row]:
     """Yield what only a submit with tags or an amendment changes."""
     details = write.details
     amended = any(isinstance(event, Amended) for event in write.events)
-    blank = [None] * 6
+    blank = (0,) * 6
     if amended:
-        yield ("relabel", *address, *blank, None, None, details.name, None, details.rank, None)
+        yield ("relabel", *address, *blank, 0, 0, details.name, 0, details.rank, 0)
     if amended or (details.tags and isinstance(write.events[0], Submitted)):
         for tag in details.tags:
-            yield ("tag", *address, *blank, None, None, tag, None, None, None)
+            yield ("tag", *address, *blank, 0, 0, tag, 0, 0, 0)

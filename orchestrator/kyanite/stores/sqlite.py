@@ -89,6 +89,7 @@ class SQLiteStore(JobStore):
             f"wal_autocheckpoint = {WAL_PAGES}",
             "cache_size = -65536",
             "temp_store = MEMORY",
+            "secure_delete = OFF",  # some builds wipe by default what an update frees, which costs
         ):
             list(connection.execute(f"PRAGMA {pragma}"))
         migrate(connection)

@@ -61,11 +61,11 @@ CREATE TABLE cursors (
 -- One INSERT of many rows into this view is a whole commit: rows, events, labels, and the fence as the last row.
 -- SQLite then runs the transaction within a single step of a single statement. That matters because the interpreter
 -- lock is let go of and waited for at every step, and while the event loop is busy each wait can take 5 ms.
--- A refusal aborts the statement, and with it everything; the store then finds out which row it was.
+-- What does not apply to a row is 0. A refusal aborts the statement, and with it everything; the store then finds out which row it was.
 CREATE VIEW inbox (
     kind, workspace, id, position, version, expected, status, body, event,
     target, provider_id, name, created, rank, foreign_input
-) AS SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL;
+) AS SELECT 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0;
 
 CREATE TRIGGER inbox_submit INSTEAD OF INSERT ON inbox WHEN NEW.kind = 'submit'
 BEGIN
@@ -74,7 +74,7 @@ BEGIN
     INSERT INTO jobs
     VALUES (
         NEW.position, NEW.workspace, NEW.id, NEW.version, NEW.status, NEW.target, NEW.provider_id, NEW.name,
-        NEW.created, NEW.rank, NEW.foreign_input, NEW.body
+        NEW.created, NEW.rank, nullif(NEW.foreign_input, 0), NEW.body
     );
     INSERT INTO events VALUES (NEW.position, NEW.position, 1, NEW.event);
 END;
@@ -86,7 +86,7 @@ BEGIN
     SELECT RAISE(ABORT, 'refused') WHERE changes() = 0;
 END;
 
-CREATE TRIGGER inbox_event INSTEAD OF INSERT ON inbox WHEN NEW.event IS NOT NULL AND NEW.kind <> 'submit'
+CREATE TRIGGER inbox_event INSTEAD OF INSERT ON inbox WHEN NEW.event <> 0 AND NEW.kind <> 'submit'
 BEGIN
     INSERT INTO events
     SELECT NEW.position, seq, NEW.expected + 1, NEW.event FROM jobs WHERE workspace = NEW.workspace AND id = NEW.id;
