@@ -164,9 +164,12 @@ async def test_a_target_that_comes_later_finds_its_jobs():
     async with in_memory(store, blobs, settings=settings(window=5)) as second:
         assert await second.count_jobs(by="status") == {"Waiting": 28, "Executing": 2}
         orphan = await second.get_job(jobs[29].id)
+        assert orphan.target_missing
+        assert "target missing" in repr(orphan)
         await orphan.cancel()
         assert orphan.details.status is Status.CANCELLED
         gate = Gate(second)
+        assert not (await second.get_job(jobs[28].id)).target_missing
         gate.open.set()
         for job in jobs[:29]:
             await (await second.get_job(job.id)).wait(30)

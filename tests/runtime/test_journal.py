@@ -161,6 +161,7 @@ async def test_a_caller_that_is_cancelled_leaves_the_change_to_happen_once():
     async with running(store) as journal:
         await journal.submit(a_job(1))
         store.plan = [block]
+
         async def record():
             await journal.record(ADDRESS, Began(attempt=1))
 

@@ -31,9 +31,15 @@ class Job:
         """The job's id."""
         return self.details.id
 
+    @property
+    def target_missing(self) -> bool:
+        """Whether the job can not go on because nobody serves its target here; it stays until somebody does."""
+        return not self.details.final and not self._jobs.serves(self.details.target)
+
     def __repr__(self) -> str:
         """Show what a person wants to know first."""
-        return f"<Job {self.details.name!r} {self.id} on {self.details.target}: {self.details.status.value}>"
+        missing = ", target missing" if self.target_missing else ""
+        return f"<Job {self.details.name!r} {self.id} on {self.details.target}: {self.details.status.value}{missing}>"
 
     async def refresh(self) -> Job:
         """Fetch the row as it stands now. Raises `JobNotFound` if the job was purged."""

@@ -71,6 +71,10 @@ class Jobs:
             raise JobNotFound(str(job_id))
         return Story(events)
 
+    def serves(self, target_id: str) -> bool:
+        """Tell whether somebody serves the target, as far as is known here."""
+        return self._read_only or self._registry.get(target_id) is not None
+
     def newest_progress(self, job_id: str) -> Progressed | None:
         """Return the newest progress of a job that executes here."""
         return self._engine.bus.newest((self._workspace, job_id))
