@@ -101,6 +101,7 @@ async def test_files_and_streams_come_through(tmp_path):
             job = await workspace.submit("acme.echo", given)
             assert await job.get_results() == content
             assert (job.details.input_size, job.details.output_size) == (len(content), len(content))
+            assert (await job.download(tmp_path / "output")).read_bytes() == content
         with pytest.raises(InvalidRequest, match="input can not be read"):
             await workspace.submit("acme.echo", tmp_path / "missing")
 

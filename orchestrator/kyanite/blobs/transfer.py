@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import anyio
 
 from kyanite.blobs.failures import seam
-from kyanite.blobs.label import PLAIN_TYPE
 from kyanite.blobs.patience import Patience
 from kyanite.errors import BlobMissing
 from kyanite.ports import Blob, BlobStore, Content
@@ -38,28 +37,15 @@ class Transfer:
         self._small_bytes_max = small_bytes_max
         self._limiter = anyio.CapacityLimiter(concurrent_max)
 
-    async def put(
-        self,
-        key: str,
-        content: Content,
-        *,
-        content_type: str = PLAIN_TYPE,
-        content_encoding: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-    ) -> Blob:
+    def put(self, key: str, content: Content, **options: Any) -> Awaitable[Blob]:
         """Store as `BlobStore.put` does, when it is this content's turn. A path or a stream counts as large."""
-        put = partial(
-            self._blobs.put,
-            key,
-            content,
-            content_type=content_type,
-            content_encoding=content_encoding,
-            metadata=metadata,
-        )
         if isinstance(content, bytes) and len(content) <= self._small_bytes_max:
-            return await put()
+            return self._blobs.put(key, content, **options)
+        return self._put_large(key, content, options)
+
+    async def _put_large(self, key: str, content: Content, options: Mapping[str, Any]) -> Blob:
         async with self._limiter:
-            return await put()
+            return await self._blobs.put(key, content, **options)
 
     async def fetch_to(self, key: str, path: Path) -> Blob:
         """Write an object to a local file, which appears whole, checked against its hash, or not at all.

@@ -14,12 +14,13 @@ restart and the wish to cancel are events, not statuses. Three things always hol
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
 from msgspec.structs import replace
 
 from kyanite.core.events import (
     Amended,
+    AnyEvent,
     Began,
     Cancelled,
     CancelRequested,
@@ -41,21 +42,7 @@ EventType = type[Event]
 REFUSED: Final = None
 """The event makes no sense in this status: whoever recorded it is wrong."""
 
-EVENTS: Final[tuple[EventType, ...]] = (
-    Submitted,
-    Inspected,
-    Began,
-    CancelRequested,
-    Intended,
-    Checkpointed,
-    RetryScheduled,
-    Resumed,
-    Suspended,
-    Amended,
-    Succeeded,
-    Failed,
-    Cancelled,
-)
+EVENTS: Final[tuple[EventType, ...]] = get_args(AnyEvent)
 
 _WAITING, _EXECUTING = Status.WAITING, Status.EXECUTING
 

@@ -14,6 +14,7 @@ from functools import partial
 import anyio
 import anyio.abc
 
+from kyanite.blobs.transfer import Transfer
 from kyanite.config import Settings
 from kyanite.core.job import Status
 from kyanite.ports import BlobStore, Clock, Entropy, JobQuery, JobStore, Provider
@@ -49,6 +50,7 @@ class Engine:
         self.settings = settings
         self.storage = storage
         store, blobs, clock, entropy = storage.store, storage.blobs, storage.clock, storage.entropy
+        self.transfer = Transfer(blobs)
         self.bus = Bus(store)
         self.journal = Journal(store, clock, entropy)
         limits = settings.limits

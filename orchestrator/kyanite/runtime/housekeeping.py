@@ -13,6 +13,8 @@ from kyanite.ports import BlobStore, Clock, JobStore
 
 PAGE = 500
 SWEEP_EVERY_S = 86_400.0
+PAGE_PAUSE_S = 0.01
+"""Between two pages of a sweep: it has all day, and others have not."""
 CONTAINER = "job-"
 
 
@@ -46,14 +48,16 @@ async def sweep(blobs: BlobStore, store: JobStore, clock: Clock, age_s: float) -
     while page := await blobs.page("", after, PAGE):
         after = page[-1].key
         old = [blob.key for blob in page if blob.created < oldest_kept]
-        orphans = [key for key in old if await _is_orphan(store, key)]
+        containers = {tuple(key.split("/", 2)[:2]) for key in old}
+        orphaned = {container for container in sorted(containers) if await _is_orphaned(store, *container)}
+        orphans = [key for key in old if tuple(key.split("/", 2)[:2]) in orphaned]
         await blobs.delete(orphans)
         removed += len(orphans)
+        await anyio.sleep(PAGE_PAUSE_S)
     return removed
 
 
-async def _is_orphan(store: JobStore, key: str) -> bool:
-    workspace, container, _ = key.split("/", 2)
+async def _is_orphaned(store: JobStore, workspace: str, container: str) -> bool:
     if not container.startswith(CONTAINER):
         return False
     return await store.get(workspace, container.removeprefix(CONTAINER)) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -102,12 +103,22 @@ class Job:
 
         Raises `LookupError` if there is none.
         """
+        raw, content_type = await self._jobs.read_blob(self._output_key(), self.details.output_hash)
+        return decode_results(raw, content_type)
+
+    async def download(self, path: str | Path) -> Path:
+        """Write the output as it is stored to a local file, chunk by chunk, and return the path.
+
+        The file appears whole, checked against its hash, or not at all. Raises `LookupError` if there is no output.
+        """
+        await self._jobs.download(self._output_key(), Path(path), self.details.output_hash)
+        return Path(path)
+
+    def _output_key(self) -> str:
         uri = self.details.output_data_uri
         if uri is None:
-            message = f"job {self.id} has no output"
-            raise LookupError(message)
-        raw, content_type = await self._jobs.read_blob(key_of(uri), self.details.output_hash)
-        return decode_results(raw, content_type)
+            raise LookupError(f"job {self.id} has no output")
+        return key_of(uri)
 
 
 def decode_results(raw: bytes, content_type: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -12,7 +13,7 @@ from kyanite.core.events import Event, Progressed
 from kyanite.core.job import JobDetails
 from kyanite.core.story import Story
 from kyanite.errors import BlobCorrupt, BlobMissing, InvalidRequest, JobNotFound, ReadOnly
-from kyanite.ports import COUNTS, sort_key
+from kyanite.ports import COUNTS, Blob, sort_key
 from kyanite.runtime.bus import POLL_S
 from kyanite.runtime.engine import Engine
 from kyanite.runtime.housekeeping import delete_container
@@ -86,13 +87,21 @@ class Jobs:
 
     async def read_blob(self, key: str, sha256: str | None = None) -> tuple[bytes, str]:
         """Return a blob's content and content type. Raises `BlobMissing`, `BlobCorrupt`."""
-        blobs = self._engine.storage.blobs
-        blob = await blobs.stat(key)
+        blob = await self._checked_blob(key, sha256)
+        return await self._engine.storage.blobs.get(key), blob.content_type
+
+    async def download(self, key: str, path: Path, sha256: str | None = None) -> None:
+        """Write a blob to a local file. Raises `BlobMissing`, `BlobCorrupt`."""
+        await self._checked_blob(key, sha256)
+        await self._engine.transfer.fetch_to(key, path)
+
+    async def _checked_blob(self, key: str, sha256: str | None) -> Blob:
+        blob = await self._engine.storage.blobs.stat(key)
         if blob is None:
             raise BlobMissing(key)
         if sha256 is not None and blob.sha256 != sha256:
             raise BlobCorrupt(f"{key} is not what the job's row says it is")
-        return await blobs.get(key), blob.content_type
+        return blob
 
     async def request_cancel(self, job_id: str, reason: str = "") -> JobDetails:
         """Record the wish to cancel a job; return its row when it has ended, or when the grace time is over."""

@@ -13,12 +13,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kyanite.blobs.keys import key_of, uri_of
+from kyanite.blobs.transfer import Transfer
 from kyanite.core.events import Amended
 from kyanite.core.job import JobDetails, Status, Target
 from kyanite.errors import BlobExists, IdConflict, InvalidRequest, QueueFull, ReadOnly
-from kyanite.ports import Blob, BlobStore, Clock, Content, Entropy, JobStore
+from kyanite.ports import Blob, Clock, Content, Entropy
 from kyanite.runtime import envelope
-from kyanite.runtime.engine import Engine
+from kyanite.runtime.engine import Engine, Storage
 from kyanite.runtime.execution import encode_content
 from kyanite.runtime.registry import Registry
 
@@ -118,7 +119,7 @@ class Submission:
         self._engine = engine
         self._registry = registry
         self._read_only = read_only
-        self._inputs = Inputs(storage.blobs, storage.store, storage.entropy, engine.settings.limits.input_max_bytes)
+        self._inputs = Inputs(engine.transfer, storage, engine.settings.limits.input_max_bytes)
 
     async def submit(self, target_id: str, content: Any, request: Request) -> JobDetails:
         """Check, store the input, record the row; see `Workspace.submit`."""
@@ -163,11 +164,12 @@ class Submission:
 class Inputs:
     """Stores inputs before their rows exist. One that never gets a row is swept later."""
 
-    def __init__(self, blobs: BlobStore, store: JobStore, entropy: Entropy, bytes_max: int) -> None:
-        """Write to these blobs, inputs of at most `bytes_max`."""
-        self._blobs = blobs
-        self._store = store
-        self._entropy = entropy
+    def __init__(self, transfer: Transfer, storage: Storage, bytes_max: int) -> None:
+        """Write inputs of at most `bytes_max`."""
+        self._transfer = transfer
+        self._blobs = storage.blobs
+        self._store = storage.store
+        self._entropy = storage.entropy
         self._bytes_max = bytes_max
 
     async def put(self, details: JobDetails, content: Any) -> Blob:
@@ -180,7 +182,7 @@ class Inputs:
         key = key_of(details.input_data_uri)
         stream = raw if isinstance(raw, bytes | Path) else self._bounded(raw)
         try:
-            return await self._blobs.put(key, stream, content_type=content_type)
+            return await self._transfer.put(key, stream, content_type=content_type)
         except BlobExists:
             return await self._put_again(details, key, raw, content_type)
 
@@ -202,7 +204,7 @@ class Inputs:
             return there
         if not isinstance(raw, bytes | Path) or await self._store.get(details.workspace, details.id) is not None:
             raise IdConflict(f"{details.id} was submitted before with another input")
-        return await self._blobs.put(f"{key}-{self._entropy.event_id()}", raw, content_type=content_type)
+        return await self._transfer.put(f"{key}-{self._entropy.event_id()}", raw, content_type=content_type)
 
     async def _check_file(self, path: Path) -> None:
         try:
