@@ -180,6 +180,9 @@ def assign(queues: Iterable[ReadyQueue], free: Pool, turn: Turn, passes_max: int
 
 def _choose(heads: dict[ReadyQueue, Ready], free: Pool, turn: Turn, passes_max: int) -> ReadyQueue | None:
     """Return the queue whose first job goes next, and count who is passed over for it."""
+    if len(heads) == 1:
+        ((alone, ready),) = heads.items()
+        return alone if free.fits(ready.needs) else None
     lacking = {queue: ready for queue, ready in heads.items() if not free.fits(ready.needs)}
     starved = [ready.needs for ready in lacking.values() if ready.passed_over >= passes_max]
     allowed = [

@@ -51,25 +51,25 @@ CONFLICTS_MAX = 5
 
 
 class _Request:
-    """One record under way."""
+    """One record under way: what is proposed, and, once it was decided, the row before and what to write."""
 
-    __slots__ = ("address", "after", "before", "birth", "conflicts", "decide", "done", "events")
+    __slots__ = ("address", "before", "birth", "conflicts", "done", "proposal", "write")
 
-    def __init__(self, address: Address, decide: Decide, done: asyncio.Future[JobDetails | None]) -> None:
+    write: Write
+
+    def __init__(
+        self,
+        address: Address,
+        proposal: tuple[Event, ...] | Decide,
+        done: asyncio.Future[JobDetails | None],
+        birth: bool,  # noqa: FBT001  # made in one place, millions of times
+    ) -> None:
         self.address = address
-        self.decide = decide
+        self.proposal = proposal
         self.done = done
-        self.birth: JobDetails | None = None
+        self.birth = birth
         self.conflicts = 0
         self.before: JobDetails | None = None
-        self.after: JobDetails | None = None
-        self.events: tuple[Event, ...] = ()
-
-    def proposed(self, row: JobDetails | None) -> Iterable[Event]:
-        if self.birth is not None:
-            return (Submitted(details=self.birth),)
-        assert row is not None  # noqa: S101  # requests without a row are set aside until it has been fetched
-        return self.decide(row)
 
     def resolve(self, result: JobDetails | None) -> None:
         if not self.done.done():
@@ -78,10 +78,6 @@ class _Request:
     def fail(self, error: BaseException) -> None:
         if not self.done.done():
             self.done.set_exception(error)
-
-    def write(self) -> Write:
-        assert self.after is not None  # noqa: S101  # a request is written after it was decided
-        return Write(self.after, self.before.version if self.before else 0, self.events)
 
 
 class Journal:
@@ -124,7 +120,7 @@ class Journal:
 
         Raises `StorageFull` or `StoreUnavailable` when the store can not take it; the job then does not exist.
         """
-        return self._enqueue((details.workspace, details.id), _nothing, details)
+        return self._enqueue((details.workspace, details.id), (Submitted(details=details),), birth=True)
 
     def record(self, address: Address, what: Event | Decide) -> Awaitable[JobDetails]:
         """Record an event, or what `decide` makes of the current row; await it for the row once that is durable.
@@ -132,23 +128,22 @@ class Journal:
         A final row absorbs events: it comes back unchanged. Raises `JobNotFound`, `InvalidTransition`.
         """
         # Only a submit is answered with None.
-        return cast("Awaitable[JobDetails]", self._enqueue(address, _decision(what)))
+        return cast("Awaitable[JobDetails]", self._enqueue(address, (what,) if isinstance(what, Event) else what))
 
     def post(self, address: Address, what: Event | Decide) -> None:
         """Record without waiting, for callers that can not wait."""
-        self._enqueue(address, _decision(what)).add_done_callback(_report)
+        self._enqueue(address, (what,) if isinstance(what, Event) else what).add_done_callback(_report)
 
     def _enqueue(
-        self, address: Address, decide: Decide, birth: JobDetails | None = None
+        self, address: Address, proposal: tuple[Event, ...] | Decide, *, birth: bool = False
     ) -> asyncio.Future[JobDetails | None]:
         done: asyncio.Future[JobDetails | None] = self._loop.create_future()
         if self._closing:
             done.set_exception(WorkspaceClosed())
             return done
-        request = _Request(address, decide, done)
-        request.birth = birth
-        self._inbox.append(request)
-        self._wake()
+        self._inbox.append(_Request(address, proposal, done, birth))
+        if self._idle:
+            self._wake()
         return done
 
     async def _load(self, address: Address) -> None:
@@ -211,7 +206,7 @@ class Journal:
             request = self._inbox.popleft()
             if request.address in self._under_way:
                 later.append(request)
-            elif request.birth is None and request.address not in self._rows:
+            elif not request.birth and request.address not in self._rows:
                 unknown.append(request)
             elif self._decide(request, now):
                 self._under_way.add(request.address)
@@ -222,48 +217,45 @@ class Journal:
     def _decide(self, request: _Request, now: datetime) -> bool:
         """Work out what the request changes; tell whether there is anything to write. Answers it if not."""
         row = self._rows.get(request.address)
-        if request.birth is not None and row is not None:
+        if request.birth and row is not None:
             request.resolve(None)
             return False
         try:
-            proposed = request.proposed(row)
-            request.before = row
-            request.after, request.events = self._stamp(row, request.address, proposed, now)
+            after, events = self._stamp(row, request, now)
         except Exception as error:  # noqa: BLE001  # whatever a decision raises is its caller's to see
             request.fail(error)
         else:
-            if request.events:
+            if events:
+                request.before = row
+                request.write = Write(after, row.version if row is not None else 0, tuple(events))
                 return True
             request.resolve(row)
         self._forget(request.address)
         return False
 
-    def _stamp(
-        self, row: JobDetails | None, address: Address, proposed: Iterable[Event], now: datetime
-    ) -> tuple[JobDetails | None, tuple[Event, ...]]:
-        """Address each event, and apply it; events that a final row absorbs are left out."""
-        stamped = []
-        for proposal in proposed:
+    def _stamp(self, row: JobDetails | None, request: _Request, now: datetime) -> tuple[JobDetails, list[Event]]:
+        """Address each proposed event, and apply it; those that a final row absorbs are left out."""
+        proposal, stamped = request.proposal, []
+        for proposed in proposal if isinstance(proposal, tuple) else proposal(cast("JobDetails", row)):
             before = row
-            time = max(now, row.updated_time) if row is not None and row.updated_time is not None else now
             event = replace(
-                proposal,
-                workspace=address[0],
-                job_id=address[1],
-                version=row.version + 1 if row is not None else 1,
-                time=time,
+                proposed,
+                workspace=request.address[0],
+                job_id=request.address[1],
+                version=1 if row is None else row.version + 1,
+                time=now if row is None else max(now, row.updated_time or now),
                 event_id=self._entropy.event_id(),
             )
             row = apply(before, event)
             if row is not before:
                 stamped.append(event)
-        return row, tuple(stamped)
+        return cast("JobDetails", row), stamped
 
     async def _commit(self, batch: list[_Request]) -> None:
         failures = 0
         while batch:
             try:
-                positions = await self._store.commit([request.write() for request in batch])
+                positions = await self._store.commit([request.write for request in batch])
             except (StorageFull, StoreUnavailable) as error:
                 failures += 1
                 logger().warning("commit failed", error=str(error), writes=len(batch), failures=failures)
@@ -281,10 +273,9 @@ class Journal:
                 return
 
     def _settle(self, request: _Request, position: int) -> None:
-        after = request.after
-        assert after is not None  # noqa: S101  # a request is written after it was decided
+        after, events = request.write.details, request.write.events
         self._rows[request.address] = after
-        change = Change(request.before, after, request.events, position + len(request.events) - 1)
+        change = Change(request.before, after, events, position + len(events) - 1)
         for listener in self.listeners:
             listener(change)
         request.resolve(after)
@@ -296,7 +287,7 @@ class Journal:
         self._under_way.discard(request.address)
         self._rows.pop(request.address, None)
         request.conflicts += 1
-        if request.birth is not None:
+        if request.birth:
             request.resolve(None)
         elif request.conflicts > CONFLICTS_MAX:
             request.fail(Conflict(f"job {request.address[1]} keeps changing under its owner"))
@@ -332,7 +323,7 @@ class Journal:
                     self._settle(request, position)
             batch = [request for request, position in zip(batch, positions, strict=True) if position is None]
             known = True
-        hopeless = [request for request in batch if request.birth is not None or self._closing]
+        hopeless = [request for request in batch if request.birth or self._closing]
         for request in hopeless:
             self._under_way.discard(request.address)
             request.fail(error)
@@ -345,7 +336,7 @@ class Journal:
 
     async def _position(self, request: _Request) -> int | None:
         """Return where the request's first event stands in the log, or `None` if it is not there."""
-        first = request.events[0]
+        first = request.write.events[0]
         for stored in await self._store.events(first.version - 1, 1, request.address):
             if stored.event_id == first.event_id:
                 return stored.position
@@ -354,14 +345,6 @@ class Journal:
     def _forget(self, address: Address) -> None:
         if address not in self._held:
             self._rows.pop(address, None)
-
-
-def _nothing(_: JobDetails) -> Iterable[Event]:
-    return ()
-
-
-def _decision(what: Event | Decide) -> Decide:
-    return (lambda _: (what,)) if isinstance(what, Event) else what
 
 
 def _report(done: asyncio.Future[JobDetails | None]) -> None:
