@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-import structlog
 
 from tests.bench import lag, latency, machine, memory, solve, throughput
 from tests.bench.scale import Scale
@@ -31,11 +28,10 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; return the exit status."""
     options = parsed(arguments)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     root = Path(tempfile.mkdtemp(prefix="kyanite-bench-", dir=options.dir))
     sections: Sections = {}
     try:
-        scale = Scale(quick=options.quick, profile=options.profile, root=root)
+        scale = Scale(quick=options.quick, profile=options.profile or options.write, root=root)
         measure(scale, options.names or list(MEASUREMENTS), sections)
     except KeyboardInterrupt:
         print("\ninterrupted; what was measured before stands above", file=sys.stderr)
@@ -67,7 +63,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--profile", action="store_true", help="tell where the event loop's time goes, too")
     parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()), help="where to write meanwhile")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there for programs, too")
-    parser.add_argument("--write", action="store_true", help="write docs/performance.md anew")
+    parser.add_argument("--write", action="store_true", help="write docs/performance.md anew, profile included")
     options = parser.parse_args(arguments)
     for name in options.names:
         if name not in MEASUREMENTS:
