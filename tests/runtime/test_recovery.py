@@ -131,6 +131,29 @@ async def test_leaving_lets_go_of_what_executes_and_never_cancels_it():
     assert story == ["Submitted", "Began", "Suspended", "Began", "Succeeded"]
 
 
+async def test_leaving_while_a_job_is_just_beginning_is_no_interruption_either():
+    class Slow(MemoryStore):
+        begun = None
+
+        async def commit(self, writes):
+            if self.begun is not None and isinstance(writes[0].events[0], Began):
+                self.begun.set()
+                with anyio.CancelScope(shield=True):
+                    await anyio.sleep(0.05)
+            return await super().commit(writes)
+
+    store, blobs = Slow(), MemoryBlobs()
+    store.begun = anyio.Event()
+    async with with_echo(in_memory(store, blobs, settings=settings(shutdown_grace_s=0.01))) as workspace:
+        await workspace.submit("acme.echo", b"x", job_id="job00001")
+        await store.begun.wait()
+    row = await store.get("default", "job00001")
+    assert not row.driving
+    details, story = await reopened(store, blobs)
+    assert (details.status, details.interruptions) == (Status.SUCCEEDED, 0)
+    assert "Resumed" not in story
+
+
 async def test_leaving_gives_what_executes_its_grace_time():
     store, blobs = MemoryStore(), MemoryBlobs()
     async with in_memory(store, blobs) as workspace:

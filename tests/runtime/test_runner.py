@@ -1,5 +1,7 @@
 """How executions end: by the provider's word, by its errors, by the clock, by somebody's wish."""
 
+import asyncio
+
 import anyio
 import pytest
 
@@ -78,6 +80,19 @@ async def test_an_error_ends_its_job_and_nothing_else(error, code, field):
         assert job.details.status is Status.FAILED
         assert (job.details.error_data.code, job.details.error_data.target) == (code, field)
         assert await (await workspace.submit("acme.echo", b"on we go")).get_results() == b"on we go"
+
+
+async def test_a_cancellation_from_inside_is_a_fault_and_the_slot_goes_on():
+    async def confused(task):
+        future = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
+
+    async with in_memory() as workspace:
+        workspace.target("acme.test", slots=1)(confused)
+        for _ in range(3):
+            job = await (await workspace.submit("acme.test", b"x")).wait(20)
+            assert (job.details.status, job.details.error_data.code) == (Status.FAILED, "ProviderFault")
 
 
 async def test_returning_without_an_output_is_a_failure():

@@ -231,8 +231,11 @@ class Dispatcher:
                 lane.refilling = True
                 self._tasks.start_soon(self._refill, lane)
         for assignment in assign([lane.queue for lane in self.lanes.values()], self._free, self._turn):
-            if self._idle:
-                self._idle.pop().set_result(assignment)
+            while self._idle:
+                turn = self._idle.pop()
+                if not turn.done():
+                    turn.set_result(assignment)
+                    break
             else:
                 self._tasks.start_soon(self._slot, assignment)
 

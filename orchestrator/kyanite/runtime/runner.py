@@ -26,6 +26,7 @@ from kyanite.logs import JOB
 from kyanite.ports import Provider
 from kyanite.runtime.execution import Execution, Surroundings
 from kyanite.runtime.journal import Address
+from kyanite.runtime.system import being_cancelled
 
 
 async def run_job(
@@ -40,21 +41,22 @@ async def run_job(
         began[:] = () if now.final or now.driving else (Began(attempt=now.attempt + 1),)
         return began
 
-    row = await around.journal.record(address, begin)
-    if not began:
-        return
-    execution = driven[address] = Execution(around, row)
-    JOB.set((row.id, row.target))
     try:
+        row = await around.journal.record(address, begin)
+        if not began:
+            return
+        execution = driven[address] = Execution(around, row)
+        JOB.set((row.id, row.target))
         event = await _drive(around, provider, execution)
         if event is not None:
             await around.journal.record(address, lambda now: () if now.final else (event,))
     except asyncio.CancelledError:
-        around.journal.post(address, lambda now: () if now.final else (Suspended(),))
+        # Decided after `begin`, which may take effect although nobody waits for it any more.
+        around.journal.post(address, lambda now: (Suspended(),) if began and now.driving else ())
         raise
     finally:
         JOB.set(None)
-        del driven[address]
+        driven.pop(address, None)
 
 
 async def _drive(around: Surroundings, provider: Provider, execution: Execution) -> Event | None:
@@ -65,13 +67,23 @@ async def _drive(around: Surroundings, provider: Provider, execution: Execution)
         execution.end_after(details.timeout_s, Failed(error=ErrorData("TimedOut", message, "timeout_s")))
     try:
         with anyio.CancelScope() as execution.scope:
-            return _ending(execution, await provider.run(execution))
+            return _ending(execution, await _run(provider, execution))
     except Exception as error:  # noqa: BLE001  # whatever a provider raises ends its job, and nothing else
         return _failure(around, execution, error)
     finally:
         execution.over()
     # The scope was cancelled by what `end_after` had set up, and that records why.
     return None
+
+
+async def _run(provider: Provider, execution: Execution) -> Status | None:
+    """Let the provider run; a cancellation that comes out of it, and not from outside, is a fault like any other."""
+    try:
+        return await provider.run(execution)
+    except asyncio.CancelledError as error:
+        if being_cancelled():
+            raise
+        raise ProviderError("ProviderFault", "run() raised CancelledError, though nobody cancelled it") from error
 
 
 def _ending(execution: Execution, status: Status | None) -> Event:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 import anyio
@@ -14,6 +15,7 @@ from kyanite.errors import StoreUnavailable
 from kyanite.logs import logger
 from kyanite.ports import Clock, Cursor, Entropy, JobStore, Subscriber
 from kyanite.runtime.bus import Bus
+from kyanite.runtime.system import being_cancelled
 
 RETRY = Backoff(first_s=0.1, factor=2.0, most_s=60.0)
 SAVE_EVERY = 64
@@ -89,7 +91,9 @@ class Subscriptions:
         while True:
             try:
                 await subscription.subscriber(event, await self._row(event))
-            except Exception as error:  # noqa: BLE001  # whatever a subscriber raises is its own, and told
+            except (Exception, asyncio.CancelledError) as error:  # whatever a subscriber raises is its own, and told
+                if isinstance(error, asyncio.CancelledError) and being_cancelled():
+                    raise
                 failures += 1
                 pause_s = delay_s(failures, RETRY, self._entropy.random())
                 logger().warning(

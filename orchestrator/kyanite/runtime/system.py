@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import time
 from datetime import UTC, datetime
 from itertools import count
+
+
+def being_cancelled() -> bool:
+    """Tell whether the current task is being cancelled; else a `CancelledError` is some awaited thing's own."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class SystemClock:
