@@ -66,6 +66,7 @@ class LocalProvider(Provider):
         self._scratch_dir = scratch_dir
         self._inflated_max_bytes = inflated_max_bytes
         self._names = count(1)
+        self._warm = False
         self._started_s: dict[int, float] = {}
 
     async def __aenter__(self) -> Self:
@@ -123,6 +124,10 @@ class LocalProvider(Provider):
             reply = await self._inspectors.ask(Inspect(source, self._inflated_max_bytes))
         if not isinstance(reply, Inspected):
             raise ProviderError("ProviderFault", f"the worker answered {type(reply).__name__} to Inspect")
+        if not self._warm:
+            # Here, while the job still waits: kernels that have to be compiled first must not use up its time limit.
+            async with self._solvers.worker():
+                self._warm = True
         return Needs(cores=1, memory_bytes=memory_bytes(reply, parameters))
 
     async def run(self, task: Task) -> Status | None:

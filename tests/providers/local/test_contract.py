@@ -6,8 +6,11 @@ import json
 import pytest
 
 from kyanite import JobFailed, Status, Workspace
+from kyanite.blobs.memory import MemoryBlobs
+from kyanite.config import Settings
 from kyanite.errors import InvalidRequest
 from kyanite.problems import max_cut
+from kyanite.stores.memory import MemoryStore
 from kyanite.testing.providers import ProviderContract
 from kyanite_providers.local import LocalProvider
 
@@ -53,6 +56,20 @@ async def test_bad_input_fails_while_it_waits_and_names_the_field(tmp_path):
             await job.get_results(30)
         good = await workspace.submit(ANNEALING, gzip.compress(json.dumps(SMALL).encode()), input_params={})
         assert (await good.get_results(60))["cost"] <= -20
+
+
+async def test_kernels_are_ready_before_a_job_begins_and_its_time_runs(tmp_path):
+    provider = LocalProvider(workers_max=1)
+    async with Workspace(
+        store=MemoryStore(), blobs=MemoryBlobs(), providers=[provider], settings=Settings(data_dir=str(tmp_path))
+    ) as workspace:
+        assert provider.worker_pids == []
+        job = await workspace.submit(ANNEALING, SMALL, input_params={"params": {"sweeps": 1}}, timeout_s=0.5)
+        async for event in job.updates():
+            if type(event).__name__ == "Inspected":
+                assert len(provider.worker_pids) == 1
+                await provider.ping()
+        assert (await job.refresh()).details.status is Status.SUCCEEDED
 
 
 async def test_a_search_that_the_time_limit_would_cut_short_is_refused_at_submit(tmp_path):
