@@ -3,6 +3,7 @@
 Run it with `make run`. It needs no server: store and blobs lie in ./.kyanite.
 """
 
+import sys
 import time
 
 import anyio
@@ -47,4 +48,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(main)
+    try:
+        anyio.run(main)
+    except KeyboardInterrupt:
+        sys.exit("\ninterrupted; the job is kept, and goes on when the workspace is opened again")

@@ -105,6 +105,12 @@ async def test_reading_a_store_that_does_not_exist_makes_none(path):
     assert not path.exists()
 
 
+async def test_a_folder_that_can_not_be_made_is_named(path):
+    path.write_text("a file where a folder should be")
+    with pytest.raises(StoreUnavailable, match=r"jobs\.sqlite.deeper.jobs\.sqlite: Not a directory"):
+        await SQLiteStore(path / "deeper" / "jobs.sqlite").open()
+
+
 async def test_a_closed_store_says_so(path):
     store = SQLiteStore(path)
     await store.open()

@@ -1,7 +1,8 @@
-"""Where SQLite's errors become ours, whichever module the connection comes from."""
+"""Where the errors of SQLite and of the file system become ours, whichever module the connection comes from."""
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,6 +27,9 @@ def mapped(where: object) -> Iterator[None]:
         yield
     except KyaniteError:
         raise
+    except OSError as error:
+        kind = StorageFull if error.errno == errno.ENOSPC else StoreUnavailable
+        raise kind(f"{where}: {error.strerror}") from error
     except Exception as error:
         code = result_code(error)
         if code is None:

@@ -68,8 +68,9 @@ class SQLiteStore(JobStore):
         if read_only and not self.path.exists():
             raise StoreUnavailable(f"{self.path} does not exist yet; nothing to read")
         if not read_only:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = lock(self.path.with_name(self.path.name + ".lock"), endpoint)
+            with mapped(self.path):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._lock = lock(self.path.with_name(self.path.name + ".lock"), endpoint)
             self._writing = ThreadPoolExecutor(1, "kyanite-store-write")
         self._reading = ThreadPoolExecutor(READERS_MAX, "kyanite-store-read")
         try:
