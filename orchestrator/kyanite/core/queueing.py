@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
+from msgspec import Struct
+
 from kyanite.core.job import Needs
 
 Key = tuple[float, str]
@@ -17,8 +19,7 @@ Key = tuple[float, str]
 LAST: Key = (float("inf"), "")
 
 
-@dataclass(slots=True)
-class Ready:
+class Ready(Struct, gc=False):
     """A job that waits for nothing but its turn."""
 
     rank: float
@@ -126,8 +127,7 @@ class Pool:
         self.gpus += needs.gpus
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(Struct, gc=False, frozen=True):
     """The decision that this job runs now. What it needs has been taken from pool and slots."""
 
     queue: ReadyQueue

@@ -103,7 +103,7 @@ class Bus:
         waiter: asyncio.Future[JobDetails] = self._loop.create_future()
         self._finals.setdefault(address, []).append(waiter)
         if timeout_s is not None:
-            self._timers[waiter] = self._loop.call_later(timeout_s, _fail, waiter, TimeoutError())
+            self._timers[waiter] = self._loop.call_later(timeout_s, _time_out, waiter)
         return waiter
 
     def forget_final(self, address: Address, waiter: asyncio.Future[JobDetails]) -> None:
@@ -139,6 +139,10 @@ class Bus:
             self._watchers[address].remove(watcher)
             if not self._watchers[address]:
                 del self._watchers[address]
+
+
+def _time_out(waiter: asyncio.Future[JobDetails]) -> None:
+    _fail(waiter, TimeoutError())
 
 
 def _fail(waiter: asyncio.Future[JobDetails], error: Exception) -> None:

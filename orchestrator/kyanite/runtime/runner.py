@@ -49,7 +49,7 @@ async def run_job(
         JOB.set((row.id, row.target))
         event = await _drive(around, provider, execution)
         if event is not None:
-            await around.journal.record(address, lambda now: () if now.final else (event,))
+            await around.journal.record(address, event)
     except asyncio.CancelledError:
         # Decided after `begin`, which may take effect although nobody waits for it any more.
         around.journal.post(address, lambda now: (Suspended(),) if began and now.driving else ())
