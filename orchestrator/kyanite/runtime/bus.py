@@ -18,7 +18,7 @@ from kyanite.core.events import Event, Progressed
 from kyanite.core.job import JobDetails
 from kyanite.errors import WorkspaceClosed
 from kyanite.ports import JobStore
-from kyanite.runtime.journal import Address, Change
+from kyanite.runtime.records import Address, Change
 
 Watcher: TypeAlias = Callable[[Progressed | None], None]
 

@@ -29,8 +29,8 @@ from kyanite.core.queueing import Assignment, Pool, Turn, assign
 from kyanite.errors import InvalidRequest
 from kyanite.ports import JobQuery, JobStore, Provider
 from kyanite.runtime.execution import Execution, Surroundings
-from kyanite.runtime.journal import Address, Change
 from kyanite.runtime.lane import Lane
+from kyanite.runtime.records import Address, Change
 from kyanite.runtime.recovery import elsewhere, resume, unfinished
 from kyanite.runtime.runner import beyond, inspect_job, run_job
 

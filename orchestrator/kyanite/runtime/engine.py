@@ -22,7 +22,8 @@ from kyanite.runtime.bus import Bus
 from kyanite.runtime.dispatcher import Capacity, Dispatcher
 from kyanite.runtime.execution import Limits, Surroundings
 from kyanite.runtime.housekeeping import sweep_forever
-from kyanite.runtime.journal import Change, Journal
+from kyanite.runtime.journal import Journal
+from kyanite.runtime.records import Change
 from kyanite.runtime.subscriptions import Subscription, Subscriptions
 
 

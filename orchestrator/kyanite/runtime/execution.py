@@ -20,7 +20,8 @@ from kyanite.errors import BlobCorrupt, BlobExists, InvalidRequest, ProviderErro
 from kyanite.logs import logger
 from kyanite.ports import Blob, BlobStore, Clock, Content, Entropy
 from kyanite.runtime.bus import Bus
-from kyanite.runtime.journal import Address, Journal
+from kyanite.runtime.journal import Journal
+from kyanite.runtime.records import Address
 
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger

@@ -1,8 +1,8 @@
 """The one gate: every change of every job goes through here, as apply, commit, announce, in that order.
 
-Callers say which job and what to record, as an event or as a decision from the job's current row; one committer task
-takes what has come in meanwhile, decides each against the newest row, stores all of it in one transaction, and then
-tells the listeners. A job has at most one change under way, so decisions about it never race. The effect of a record
+Callers say which job and what to record, as an event or as a decision from the job's current row. A committer takes what
+has come in meanwhile, decides each against the newest row, stores all of it in one transaction, and then tells the
+listeners. A job has at most one change under way, so decisions about it never race. The effect of a record
 does not hang on its caller: a caller that is cancelled while it waits leaves the change to happen, once, all the same.
 """
 
@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable
 from datetime import datetime
-from typing import NamedTuple, TypeAlias, cast
+from typing import cast
 
 import anyio
 from msgspec.structs import replace
@@ -24,60 +24,12 @@ from kyanite.core.lifecycle import apply
 from kyanite.errors import Conflict, JobNotFound, KyaniteError, StorageFull, StoreUnavailable, WorkspaceClosed
 from kyanite.logs import logger
 from kyanite.ports import Clock, Entropy, JobStore, Write
-
-Address: TypeAlias = tuple[str, str]
-"""A job's workspace and id."""
-
-Decide: TypeAlias = Callable[[JobDetails], Iterable[Event]]
-"""From the row as it stands to the events to record; none, to leave it. Pure; may raise what the caller shall see."""
-
-
-class Change(NamedTuple):
-    """A committed change: the row before (`None`: it was born), the row after, its events, the last one's position."""
-
-    before: JobDetails | None
-    after: JobDetails
-    events: tuple[Event, ...]
-    position: int
-
-
-Listener: TypeAlias = Callable[[Change], None]
-"""Told of each committed change, at once and in order. Must not fail or wait."""
+from kyanite.runtime.records import Address, Change, Decide, Listener, Record
 
 PATIENCE = Backoff(first_s=0.05, factor=2.0, most_s=2.0)
 BATCH_MAX = 1_024
 COMMITTERS = 2
 CONFLICTS_MAX = 5
-
-
-class _Request:
-    """One record under way: what is proposed, and, once it was decided, the row before and what to write."""
-
-    __slots__ = ("address", "before", "birth", "conflicts", "done", "proposal", "write")
-
-    write: Write
-
-    def __init__(
-        self,
-        address: Address,
-        proposal: tuple[Event, ...] | Decide,
-        done: asyncio.Future[JobDetails | None],
-        birth: bool,  # noqa: FBT001  # made in one place, millions of times
-    ) -> None:
-        self.address = address
-        self.proposal = proposal
-        self.done = done
-        self.birth = birth
-        self.conflicts = 0
-        self.before: JobDetails | None = None
-
-    def resolve(self, result: JobDetails | None) -> None:
-        if not self.done.done():
-            self.done.set_result(result)
-
-    def fail(self, error: BaseException) -> None:
-        if not self.done.done():
-            self.done.set_exception(error)
 
 
 class Journal:
@@ -91,7 +43,7 @@ class Journal:
         self._entropy = entropy
         self._rows: dict[Address, JobDetails] = {}
         self._held: set[Address] = set()
-        self._inbox: deque[_Request] = deque()
+        self._inbox: deque[Record] = deque()
         self._under_way: set[Address] = set()
         self._idle: list[asyncio.Future[None]] = []
         self._loop = asyncio.get_running_loop()
@@ -141,7 +93,7 @@ class Journal:
         if self._closing:
             done.set_exception(WorkspaceClosed())
             return done
-        self._inbox.append(_Request(address, proposal, done, birth))
+        self._inbox.append(Record(address, proposal, done, birth))
         if self._idle:
             self._wake()
         return done
@@ -196,11 +148,11 @@ class Journal:
         while self._idle:
             self._idle.pop().set_result(None)
 
-    def _gather(self) -> tuple[list[_Request], list[_Request]]:
+    def _gather(self) -> tuple[list[Record], list[Record]]:
         """Decide what has come in, at most one change a job; return what is to be written, and what needs its row."""
-        batch: list[_Request] = []
-        later: list[_Request] = []
-        unknown: list[_Request] = []
+        batch: list[Record] = []
+        later: list[Record] = []
+        unknown: list[Record] = []
         now = self._clock.now()
         while self._inbox and len(batch) < BATCH_MAX:
             request = self._inbox.popleft()
@@ -214,7 +166,7 @@ class Journal:
         self._inbox.extendleft(reversed(later))
         return batch, unknown
 
-    def _decide(self, request: _Request, now: datetime) -> bool:
+    def _decide(self, request: Record, now: datetime) -> bool:
         """Work out what the request changes; tell whether there is anything to write. Answers it if not."""
         row = self._rows.get(request.address)
         if request.birth and row is not None:
@@ -233,7 +185,7 @@ class Journal:
         self._forget(request.address)
         return False
 
-    def _stamp(self, row: JobDetails | None, request: _Request, now: datetime) -> tuple[JobDetails, list[Event]]:
+    def _stamp(self, row: JobDetails | None, request: Record, now: datetime) -> tuple[JobDetails, list[Event]]:
         """Address each proposed event, and apply it; those that a final row absorbs are left out."""
         proposal, stamped = request.proposal, []
         for proposed in proposal if isinstance(proposal, tuple) else proposal(cast("JobDetails", row)):
@@ -251,7 +203,7 @@ class Journal:
                 stamped.append(event)
         return cast("JobDetails", row), stamped
 
-    async def _commit(self, batch: list[_Request]) -> None:
+    async def _commit(self, batch: list[Record]) -> None:
         failures = 0
         while batch:
             try:
@@ -272,7 +224,7 @@ class Journal:
                         self._settle(request, position)
                 return
 
-    def _settle(self, request: _Request, position: int) -> None:
+    def _settle(self, request: Record, position: int) -> None:
         after, events = request.write.details, request.write.events
         self._rows[request.address] = after
         change = Change(request.before, after, events, position + len(events) - 1)
@@ -282,7 +234,7 @@ class Journal:
         self._under_way.discard(request.address)
         self._forget(request.address)
 
-    async def _refused(self, request: _Request) -> None:
+    async def _refused(self, request: Record) -> None:
         """The stored row is another one: fetch it and decide again, or say that the id is taken."""
         self._under_way.discard(request.address)
         self._rows.pop(request.address, None)
@@ -294,7 +246,7 @@ class Journal:
         else:
             await self._fetch(request)
 
-    async def _fetch(self, request: _Request) -> None:
+    async def _fetch(self, request: Record) -> None:
         try:
             await self._load(request.address)
         except KyaniteError as error:
@@ -302,7 +254,7 @@ class Journal:
         else:
             self._inbox.append(request)
 
-    async def _after_failure(self, batch: list[_Request], error: KyaniteError, failures: int) -> list[_Request]:
+    async def _after_failure(self, batch: list[Record], error: KyaniteError, failures: int) -> list[Record]:
         """Wait, find out what was stored after all, and return what is to be tried again.
 
         A submit that was not stored fails, so that its caller knows; a change of a job that exists is never given up
@@ -334,7 +286,7 @@ class Journal:
     async def _pause(self, failures: int) -> None:
         await anyio.sleep(delay_s(failures, PATIENCE, self._entropy.random()))
 
-    async def _position(self, request: _Request) -> int | None:
+    async def _position(self, request: Record) -> int | None:
         """Return where the request's first event stands in the log, or `None` if it is not there."""
         first = request.write.events[0]
         for stored in await self._store.events(first.version - 1, 1, request.address):

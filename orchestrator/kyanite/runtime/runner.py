@@ -25,7 +25,7 @@ from kyanite.errors import InvalidRequest, KyaniteError, OutputMissing, Provider
 from kyanite.logs import JOB
 from kyanite.ports import Provider
 from kyanite.runtime.execution import Execution, Surroundings
-from kyanite.runtime.journal import Address
+from kyanite.runtime.records import Address
 from kyanite.runtime.system import being_cancelled
 
 

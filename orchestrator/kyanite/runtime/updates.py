@@ -9,7 +9,7 @@ import anyio
 from kyanite.core.events import FINAL_EVENTS, Event, Progressed
 from kyanite.ports import JobStore
 from kyanite.runtime.bus import POLL_S, Bus
-from kyanite.runtime.journal import Address
+from kyanite.runtime.records import Address
 
 PAGE = 512
 
