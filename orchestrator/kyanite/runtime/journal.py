@@ -1,9 +1,9 @@
 """The one gate: every change of every job goes through here, as apply, commit, announce, in that order.
 
 Callers say which job and what to record, as an event or as a decision from the job's current row. A committer takes
-what has come in meanwhile, decides each against the newest row, stores all of it in one transaction, and then tells the
-listeners. A job has at most one change under way, so decisions about it never race. The effect of a record does not hang
-on its caller: one that is cancelled while it waits leaves the change to happen, once, all the same.
+what has come in meanwhile, decides each against the newest row, stores all of it in one transaction, and tells the
+listeners. A job has at most one change under way, so decisions about it never race. The effect of a record does not
+hang on its caller: one that is cancelled while it waits leaves the change to happen, once, all the same.
 """
 
 from __future__ import annotations
