@@ -6,15 +6,18 @@ import pytest
 
 from kyanite import JobCancelled, JobDetails, JobFailed, Status, Workspace
 from kyanite.errors import (
+    Conflict,
     IdConflict,
     InvalidRequest,
     JobNotFound,
     QueueFull,
     ReadOnly,
     StoreOwned,
+    StoreUnavailable,
     UnknownTarget,
     WorkspaceClosed,
 )
+from kyanite.stores.memory import MemoryStore
 from tests.runtime.places import executing, in_memory, settings, with_echo
 
 MODEL = [
@@ -317,6 +320,26 @@ async def test_an_exception_inside_comes_out_as_it_is():
         async with with_echo(in_memory()) as workspace:
             await workspace.submit("acme.echo", b"x")
             raise ZeroDivisionError
+
+
+async def test_a_store_that_fails_says_so_plainly():
+    class Unreadable(MemoryStore):
+        async def head(self):
+            raise StoreUnavailable("not today")
+
+    with pytest.raises(StoreUnavailable, match="not today"):
+        async with in_memory(Unreadable()):
+            pass
+
+    class Stolen(MemoryStore):
+        async def commit(self, writes):
+            raise Conflict("another process owns this store now")
+
+    with pytest.raises(Conflict):
+        async with with_echo(in_memory(Stolen())) as workspace:
+            with pytest.raises(Conflict):
+                await workspace.submit("acme.echo", b"x")
+            await anyio.sleep_forever()
 
 
 async def test_cancellation_from_outside_closes_in_order():

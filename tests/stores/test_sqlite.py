@@ -257,3 +257,35 @@ async def test_a_refused_write_costs_its_neighbours_nothing(path):
         assert await store.commit([rows[3], rows[0], rows[4], rows[1], rows[5]]) == [4, None, 5, None, 6]
         assert await store.head() == 6
         assert [event.position for event in await store.events(0, 10)] == [1, 2, 3, 4, 5, 6]
+
+
+class Fussy:
+    """A connection that has no more space from its n-th commit on."""
+
+    def __init__(self, path, commits):
+        self.inner = sqlite.connect(path)
+        self.commits = commits
+
+    def execute(self, statement, *parameters):
+        if statement.startswith("INSERT INTO inbox"):
+            self.commits -= 1
+            if self.commits < 0:
+                error = sqlite3.OperationalError("database or disk is full")
+                error.sqlite_errorcode = sqlite3.SQLITE_FULL
+                raise error
+        return self.inner.execute(statement, *parameters)
+
+    def close(self):
+        self.inner.close()
+
+
+async def test_a_batch_that_was_stored_in_part_is_not_said_to_be_refused_whole(path):
+    """The first commit and the whole batch use up two; of the batch taken apart only its first write goes in."""
+    async with opened(path, connect=lambda name: Fussy(name, 3)) as store:
+        rows = [write(None, birth=a_job(number)) for number in range(4)]
+        assert await store.commit(rows[:1]) == [1]
+        with pytest.raises(StoreUnavailable, match="in part"):
+            await store.commit([rows[1], rows[0], rows[2]])
+        assert await store.count(JobQuery()) == {"": 2}
+        with pytest.raises(StorageFull):
+            await store.commit(rows[3:])

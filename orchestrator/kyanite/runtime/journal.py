@@ -118,6 +118,10 @@ class Journal:
                     for _ in range(COMMITTERS):
                         committers.start_soon(self._work)
         finally:
+            # Nothing is left in good order; after a failure, nobody must wait for what will not be recorded.
+            self._closing = True
+            for record in self._inbox:
+                record.fail(WorkspaceClosed("the journal has ended"))
             self._ended.set()
 
     async def _work(self) -> None:
@@ -146,7 +150,9 @@ class Journal:
 
     def _wake(self) -> None:
         while self._idle:
-            self._idle.pop().set_result(None)
+            idle = self._idle.pop()
+            if not idle.done():
+                idle.set_result(None)
 
     def _gather(self) -> tuple[list[Record], list[Record]]:
         """Decide what has come in, at most one change a job; return what is to be written, and what needs its row."""

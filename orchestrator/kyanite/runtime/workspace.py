@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -90,7 +90,8 @@ class Workspace:
     async def __aenter__(self) -> Self:
         """Open store and blobs, take up what an earlier process left, and start."""
         lifetime = running(self.settings, self._storage, self._registry.providers, read_only=self.read_only)
-        engine = await lifetime.__aenter__()
+        with _plainly():
+            engine = await lifetime.__aenter__()
         self._running = _Running(
             lifetime,
             engine,
@@ -108,14 +109,8 @@ class Workspace:
         if self._running is None:
             return
         lifetime, self._running = self._running.lifetime, None
-        try:
+        with _plainly():
             await lifetime.__aexit__(None, None, None)
-        except BaseExceptionGroup as group:
-            # A failure of the engine's own, such as a lost store: say it plainly if there is only one.
-            failure: BaseException = group
-            while isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
-                failure = failure.exceptions[0]
-            raise failure from error
 
     # Targets ----------------------------------------------------------------------------------------------------------
 
@@ -263,6 +258,18 @@ class Workspace:
         if self._running is None:
             raise WorkspaceClosed("use it inside `async with`")
         return self._running
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """Raise a failure of the engine's own, such as a lost store, as itself and not in the groups of its tasks."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        failure: BaseException = group
+        while isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
+            failure = failure.exceptions[0]
+        raise failure from failure.__cause__
 
 
 @dataclass(frozen=True)

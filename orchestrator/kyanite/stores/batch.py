@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any, Protocol, TypeVar
 
 from kyanite.core.events import Amended, Submitted, encode_details, encode_event
-from kyanite.errors import Conflict
+from kyanite.errors import Conflict, StoreUnavailable
 from kyanite.ports import Write, microseconds
 from kyanite.stores.queries import load, many, width
 from kyanite.stores.seam import CONSTRAINT, result_code
@@ -65,7 +65,13 @@ def store(connection: Connection, writes: Sequence[Write], head: int, epoch: int
             return [None]
     positions: list[int | None] = []
     for write in writes:
-        positions += store(connection, [write], head, epoch)
+        try:
+            positions += store(connection, [write], head, epoch)
+        except Exception as error:
+            if result_code(error) is None or not any(positions):
+                raise
+            # Whatever this error means for certain, it does not mean it for the writes before.
+            raise StoreUnavailable(f"a batch was stored in part: {error}") from error
         head += 0 if positions[-1] is None else len(write.events)
     return positions
 
