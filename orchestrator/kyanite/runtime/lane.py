@@ -79,8 +79,12 @@ class Lane:
 
     @property
     def overfull(self) -> bool:
-        """Whether urgent arrivals have made the window twice as large as it should be."""
-        return len(self.queue) > 2 * self._window
+        """Whether urgent arrivals have made the window twice as large as it should be.
+
+        Not during a refill: it will move the boundary on from where it stood when the page was read, over whatever
+        was shed meanwhile.
+        """
+        return not self.refilling and len(self.queue) > 2 * self._window
 
     def shed(self, begun: Callable[[tuple[str, str]], bool]) -> list[Ready]:
         """Push the last waiting jobs of a window that is `overfull` back to the store; return them.

@@ -23,8 +23,6 @@ from kyanite.runtime.engine import Engine, Storage
 from kyanite.runtime.execution import encode_content
 from kyanite.runtime.registry import Registry
 
-CHUNK = 1 << 20
-
 
 class Request(Struct, frozen=True, kw_only=True):
     """What `Workspace.submit` was called with, beside target and input."""

@@ -6,6 +6,7 @@ from functools import cache
 from importlib.resources import files
 
 
+@cache
 def load(file: str) -> dict[str, str]:
     """Return the statements of `stores/sql/<file>` by name."""
     text = (files("kyanite.stores") / "sql" / file).read_text(encoding="utf-8")
