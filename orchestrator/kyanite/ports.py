@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 from msgspec import Struct
 
 from kyanite.core.events import EPOCH, Event
+from kyanite.core.findings import Finding
 from kyanite.core.job import CostEstimate, JobDetails, Needs, Status, Target
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class JobQuery(Struct, frozen=True, kw_only=True):
     target: tuple[str, ...] = ()
     provider_id: tuple[str, ...] = ()
     name_prefix: str = ""
+    id_prefix: str = ""
     tag: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
@@ -171,6 +173,10 @@ class JobStore(ABC):
         A tombstone keeps each id refused for ever; the events stay in the log for subscribers that are behind. Jobs
         that have not ended, or whose blobs another retained job refers to, are left as they are.
         """
+
+    @abstractmethod
+    async def buried(self, workspace: str, job_ids: Sequence[str]) -> set[str]:
+        """Return which of these ids belonged to jobs that were purged."""
 
 
 # Blob storage -------------------------------------------------------------------------------------------------------
@@ -347,6 +353,13 @@ class Provider(ABC):
         `ProviderError` to refuse the input: the job fails without ever executing.
         """
         return task.details.needs or Needs()
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """Try out what the provider stands on, and say what was found; for `kyanite doctor`. Takes seconds at most.
+
+        What is broken is a finding that failed, with advice, not an exception.
+        """
+        return ()
 
     async def __aenter__(self) -> Self:
         """Start what the provider needs."""

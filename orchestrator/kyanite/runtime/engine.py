@@ -46,9 +46,13 @@ class Engine:
         storage: Storage,
         driving: anyio.abc.TaskGroup,
         listening: anyio.abc.TaskGroup,
+        *,
+        drives: bool,
     ) -> None:
         """Put the parts together."""
         self.settings = settings
+        self.drives = drives
+        """Whether jobs are executed here; else they are only submitted, changed and looked at."""
         self.storage = storage
         store, blobs, clock, entropy = storage.store, storage.blobs, storage.clock, storage.entropy
         self.transfer = Transfer(blobs)
@@ -67,7 +71,7 @@ class Engine:
         self.journal.listeners += [self.dispatcher.recorded, self._count, self.bus.announce]
 
     async def start(self, providers: Sequence[Provider], committing: anyio.abc.TaskGroup, *, read_only: bool) -> None:
-        """Begin to record and to drive; a read-only engine only looks, at a log that grows elsewhere."""
+        """Begin to record, and to drive; a read-only engine only looks, at a log that grows elsewhere."""
         settings, storage = self.settings, self.storage
         committing.start_soon(self.journal.run)
         self.bus.position = await storage.store.head()
@@ -76,6 +80,8 @@ class Engine:
             return
         query = JobQuery(workspace=settings.workspace, status=(Status.WAITING,))
         self.waiting = (await storage.store.count(query)).get("", 0)
+        if not self.drives:
+            return
         self._driving.start_soon(
             sweep_forever, storage.blobs, storage.store, storage.clock, settings.limits.orphan_age_s
         )
@@ -84,6 +90,8 @@ class Engine:
 
     def attach(self, provider: Provider) -> None:
         """Serve a provider's targets. Raises `InvalidRequest` if one of them is served already."""
+        if not self.drives:
+            return
         for target in provider.targets():
             self.dispatcher.attach(self.settings.workspace, target, provider)
 
@@ -98,7 +106,7 @@ class Engine:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, storage: Storage, providers: Sequence[Provider], *, read_only: bool
+    settings: Settings, storage: Storage, providers: Sequence[Provider], *, read_only: bool, drive: bool
 ) -> AsyncIterator[Engine]:
     """Open everything, yield the engine, and take everything down in order.
 
@@ -116,7 +124,7 @@ async def running(
         async with anyio.create_task_group() as committing, anyio.create_task_group() as listening:
             try:
                 async with anyio.create_task_group() as driving:
-                    engine = Engine(settings, storage, driving, listening)
+                    engine = Engine(settings, storage, driving, listening, drives=drive and not read_only)
                     await engine.start(providers, committing, read_only=read_only)
                     try:
                         yield engine

@@ -108,8 +108,10 @@ class Jobs:
         engine = self._writable()
         row = await self.fetch(job_id)
         target = self._registry.get(row.target)
-        row = await engine.journal.record((self._workspace, job_id), lambda now: tuple(cancel(now, target, reason)))
-        if row.final:
+        row = await engine.journal.record(
+            (self._workspace, job_id), lambda now: tuple(cancel(now, target, reason, drives=engine.drives))
+        )
+        if row.final or not engine.drives:
             return row
         try:
             return await self.final(job_id, self._settings.limits.cancel_grace_s + CANCEL_MARGIN_S)

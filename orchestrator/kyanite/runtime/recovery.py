@@ -51,11 +51,14 @@ def elsewhere(row: JobDetails, target: Target) -> bool:
     return target.remote and (row.intent is not None or row.handle is not None)
 
 
-def cancel(row: JobDetails, target: Target | None, reason: str) -> Iterable[Event]:
-    """Decide what a request to cancel records: the end at once where nobody executes the job, else the request."""
+def cancel(row: JobDetails, target: Target | None, reason: str, *, drives: bool) -> Iterable[Event]:
+    """Decide what a request to cancel records: the end at once where nobody executes the job, else the request.
+
+    Unless this process `drives` jobs, a row that says that it is being driven was left so by a crash.
+    """
     if row.final:
         return
     if not row.cancel_requested:
         yield CancelRequested(reason=reason)
-    if row.status is Status.WAITING or (target and not row.driving and not elsewhere(row, target)):
+    if row.status is Status.WAITING or (target and not (row.driving and drives) and not elsewhere(row, target)):
         yield Cancelled()

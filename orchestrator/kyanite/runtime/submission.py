@@ -21,6 +21,7 @@ from kyanite.ports import Blob, Clock, Content, Entropy
 from kyanite.runtime import envelope
 from kyanite.runtime.engine import Engine, Storage
 from kyanite.runtime.execution import encode_content
+from kyanite.runtime.housekeeping import CONTAINER
 from kyanite.runtime.registry import Registry
 
 
@@ -140,6 +141,16 @@ class Submission:
         details = replace(details, fingerprint=fingerprint(details))
         return await engine.journal.submit(details) or await self._submitted_before(details)
 
+    async def upload(self, content: Any, container: str, name: str | None, content_type: str | None) -> str:
+        """Store content for jobs to come, and return its URI; see `Workspace.upload`."""
+        if self._read_only:
+            raise ReadOnly
+        if container.startswith(CONTAINER):
+            raise InvalidRequest("container", f"is {container!r}: what starts with {CONTAINER} belongs to a job")
+        name = self._engine.storage.entropy.job_id() if name is None else name
+        blob = await self._inputs.upload(f"{self._engine.settings.workspace}/{container}/{name}", content, content_type)
+        return uri_of(blob.key)
+
     async def _input(self, details: JobDetails, request: Request, content: Any) -> Blob:
         if request.input_data_uri is not None:
             if content is not None:
@@ -173,16 +184,22 @@ class Inputs:
     async def put(self, details: JobDetails, content: Any) -> Blob:
         """Store the input of a job that is about to be. Raises `InvalidRequest`, `IdConflict`."""
         raw, content_type = encode_content(content, "input")
-        if isinstance(raw, bytes) and len(raw) > self._bytes_max:
-            raise self._oversize(len(raw))
-        if isinstance(raw, Path):
-            await self._check_file(raw)
         key = key_of(details.input_data_uri)
-        stream = raw if isinstance(raw, bytes | Path) else self._bounded(raw)
         try:
-            return await self._transfer.put(key, stream, content_type=content_type)
+            return await self._transfer.put(key, await self._checked(raw), content_type=content_type)
         except BlobExists:
             return await self._put_again(details, key, raw, content_type)
+
+    async def upload(self, key: str, content: Any, content_type: str | None) -> Blob:
+        """Store what is no job's own. Raises `InvalidRequest`, and `BlobExists` if other content has this name."""
+        raw, natural_type = encode_content(content, "content")
+        try:
+            return await self._transfer.put(key, await self._checked(raw), content_type=content_type or natural_type)
+        except BlobExists:
+            there = await self._blobs.stat(key)
+            if there is None or there.sha256 != await _hash(raw):
+                raise
+            return there
 
     async def find(self, workspace: str, uri: str) -> Blob:
         """Return an input that is stored already. It must lie in this workspace."""
@@ -203,6 +220,14 @@ class Inputs:
         if not isinstance(raw, bytes | Path) or await self._store.get(details.workspace, details.id) is not None:
             raise IdConflict(f"{details.id} was submitted before with another input")
         return await self._transfer.put(f"{key}-{self._entropy.event_id()}", raw, content_type=content_type)
+
+    async def _checked(self, raw: Content) -> Content:
+        """Return what to write; it is refused, at the latest while it is read, if it is too large."""
+        if isinstance(raw, bytes) and len(raw) > self._bytes_max:
+            raise self._oversize(len(raw))
+        if isinstance(raw, Path):
+            await self._check_file(raw)
+        return raw if isinstance(raw, bytes | Path) else self._bounded(raw)
 
     async def _check_file(self, path: Path) -> None:
         try:

@@ -39,7 +39,7 @@ class Workspace:
     Everything is an argument and nothing is global: several workspaces can be open in one program.
     """
 
-    def __init__(  # each is a part that may be exchanged
+    def __init__(  # noqa: PLR0913  # each is a part that may be exchanged
         self,
         *,
         store: JobStore,
@@ -47,6 +47,7 @@ class Workspace:
         providers: Sequence[Provider] = (),
         settings: Settings | None = None,
         read_only: bool = False,
+        drive: bool = True,
         clock: Clock | None = None,
         entropy: Entropy | None = None,
     ) -> None:
@@ -54,6 +55,7 @@ class Workspace:
         self.settings = settings or Settings()
         self.name = self.settings.workspace
         self.read_only = read_only
+        self.drive = drive
         self._storage = Storage(store, blobs, clock or SystemClock(), entropy or SystemEntropy())
         self._registry = Registry(providers)
         self._subscriptions: list[Subscription] = []
@@ -68,11 +70,13 @@ class Workspace:
         data_dir: str | Path | None = None,
         providers: Sequence[Provider] = (),
         read_only: bool = False,
+        drive: bool = True,
     ) -> Self:
         """Return a workspace in a local folder (`./.kyanite`), with every provider that is installed, and `providers`.
 
         `settings` is a TOML file or `Settings`; enter the workspace with `async with`. Raises `ConfigError`; entering
-        raises `StoreOwned` while another process has the folder open, unless `read_only`.
+        raises `StoreOwned` while another process has the folder open, unless `read_only`. Without `drive`, jobs can be
+        submitted, cancelled and amended, but none is executed until the folder is opened again.
         """
         chosen = settings if isinstance(settings, Settings) else config.load(settings) if settings else Settings()
         if data_dir is not None:
@@ -85,11 +89,14 @@ class Workspace:
             providers=[] if read_only else [*plugins.providers(chosen.providers), *providers],
             settings=chosen,
             read_only=read_only,
+            drive=drive,
         )
 
     async def __aenter__(self) -> Self:
         """Open store and blobs, take up what an earlier process left, and start."""
-        lifetime = running(self.settings, self._storage, self._registry.providers, read_only=self.read_only)
+        lifetime = running(
+            self.settings, self._storage, self._registry.providers, read_only=self.read_only, drive=self.drive
+        )
         with _plainly():
             engine = await lifetime.__aenter__()
         self._running = _Running(
@@ -181,6 +188,17 @@ class Workspace:
         )
         return self._job(await self._opened().submission.submit(target, input, request))
 
+    async def upload(
+        self, content: Any, *, name: str | None = None, container: str = "uploads", content_type: str | None = None
+    ) -> str:
+        """Store content that several jobs will share, and return the URI to give them as `input_data_uri`.
+
+        `content` is what `submit` takes as input. It stays until its blob is removed: no job owns it. The same content
+        under the same name is stored once. Raises `InvalidRequest`, `StorageFull`, and `BlobExists` if the name has
+        other content.
+        """
+        return await self._opened().submission.upload(content, container, name, content_type)
+
     # Looking and changing ---------------------------------------------------------------------------------------------
 
     async def get_job(self, job_id: str) -> Job:
@@ -190,9 +208,9 @@ class Workspace:
     async def list_jobs(self, *, limit: int | None = None, page_size: int = 200, **filters: Any) -> AsyncIterator[Job]:
         """Yield jobs, fetched page by page as the caller goes on; jobs that are submitted meanwhile may appear.
 
-        Filters, each optional: `status`, `target`, `provider` (one or several), `name_prefix`, `tag`, `created_after`,
-        `created_before` (inclusive). `order` is `creation_time`, `name`, `status`, `target`, `provider_id` or `rank`;
-        `descending` turns it round. Raises `InvalidRequest`.
+        Filters, each optional: `status`, `target`, `provider` (one or several), `name_prefix`, `id_prefix`, `tag`,
+        `created_after`, `created_before` (inclusive). `order` is `creation_time`, `name`, `status`, `target`,
+        `provider_id` or `rank`; `descending` turns it round. Raises `InvalidRequest`.
         """
         async for details in self._opened().jobs.matching(limit, page_size, filters):
             yield self._job(details)

@@ -73,6 +73,7 @@ class MemoryStore(JobStore):
             and (not query.target or row.target in query.target)
             and (not query.provider_id or row.provider_id in query.provider_id)
             and row.name.startswith(query.name_prefix)
+            and row.id.startswith(query.id_prefix)
             and (query.tag is None or query.tag in row.tags)
             and (query.created_after is None or row.creation_time >= query.created_after)
             and (query.created_before is None or row.creation_time <= query.created_before)
@@ -102,6 +103,10 @@ class MemoryStore(JobStore):
             self._buried.add((workspace, job_id))
             gone.append(row)
         return gone
+
+    async def buried(self, workspace: str, job_ids: Sequence[str]) -> set[str]:
+        """Look among the tombstones."""
+        return {job_id for job_id in job_ids if (workspace, job_id) in self._buried}
 
     def _leaned_on(self, row: JobDetails) -> bool:
         prefix = row.container_uri + "/"

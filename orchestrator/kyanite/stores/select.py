@@ -9,7 +9,7 @@ from kyanite.stores.queries import load
 
 SQL = load("sqlite.sql")
 COLUMNS = {"creation_time": ("created", "id"), "rank": ("rank", "id")}
-PAST_ANY_NAME = "\U0010ffff"
+PAST_ANY_TEXT = "\U0010ffff"
 
 Statement = tuple[str, list[Any]]
 
@@ -51,9 +51,10 @@ def _filters(query: JobQuery) -> Statement:
         if values:
             parts.append(f"{column} = ?" if len(values) == 1 else f"{column} IN ({', '.join('?' * len(values))})")
             parameters += values
-    if query.name_prefix:
-        parts.append("name >= ? AND name < ?")
-        parameters += [query.name_prefix, query.name_prefix + PAST_ANY_NAME]
+    for column, prefix in (("name", query.name_prefix), ("id", query.id_prefix)):
+        if prefix:
+            parts.append(f"{column} >= ? AND {column} < ?")
+            parameters += [prefix, prefix + PAST_ANY_TEXT]
     if query.tag is not None:
         parts.append(SQL["has_tag"])
         parameters.append(query.tag)

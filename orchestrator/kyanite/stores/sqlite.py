@@ -17,6 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from kyanite.core.events import EPOCH, Event, decode_details, decode_event
 from kyanite.core.job import JobDetails
 from kyanite.errors import ReadOnly, StoreCorrupt, StoreUnavailable, WorkspaceClosed
@@ -165,6 +167,11 @@ class SQLiteStore(JobStore):
         return await self._transact(
             lambda connection: [row for job_id in job_ids for row in _bury(connection, workspace, job_id)]
         )
+
+    async def buried(self, workspace: str, job_ids: Sequence[str]) -> set[str]:
+        """Look among the tombstones."""
+        rows = await self._rows(SQL["find_buried"], (workspace, msgspec.json.encode(job_ids).decode()))
+        return {job_id for (job_id,) in rows}
 
     async def _transact(self, action: Callable[[Connection], T]) -> T:
         return await self._with_writer(lambda connection: transaction(connection, partial(action, connection)))

@@ -200,6 +200,9 @@ class StoreContract:
             assert await names(name_prefix="alpha") == ["alpha 1", "alpha 2"]
             assert await names(name_prefix="beta%_") == ["beta%_"]
             assert await names(name_prefix="%") == []
+            assert await names(id_prefix="job0000") == ["alpha 1", "alpha 2", "beta%_"]
+            assert await names(id_prefix=rows[1].id) == ["alpha 2"]
+            assert await names(id_prefix="ob") == []
             assert await names(tag="red") == ["alpha 1", "beta%_"]
             assert await names(tag="blue") == ["alpha 1"]
             assert await names(created_after=START + timedelta(seconds=2)) == ["alpha 2", "beta%_"]
@@ -243,6 +246,8 @@ class StoreContract:
             await store.commit([ended])
             assert await store.purge("default", [rows[0].id, rows[1].id, "nobody"]) == [ended.details]
             assert await store.get("default", rows[0].id) is None
+            assert await store.buried("default", [rows[0].id, rows[1].id, "nobody"]) == {rows[0].id}
+            assert await store.buried("other", [rows[0].id]) == set()
             assert [row.id for row in await store.page(JobQuery())] == [rows[1].id]
             assert await store.page(JobQuery(tag="t")) == []
             assert (

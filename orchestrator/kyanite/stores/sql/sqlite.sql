@@ -63,5 +63,8 @@ AND NOT EXISTS (
 -- name: bury
 INSERT INTO tombstones (workspace, id, seq) VALUES (?, ?, ?)
 
+-- name: find_buried
+SELECT id FROM tombstones WHERE workspace = ? AND id IN (SELECT value FROM json_each(?))
+
 -- name: delete_job
 DELETE FROM jobs WHERE seq = ?
