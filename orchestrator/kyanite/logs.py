@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
     from structlog.typing import EventDict, Processor
 
-SECRET_WORDS = ("secret", "password", "token", "credential", "api_key", "authorization", "signature", "sas")
+SECRET_WORDS = (
+    *("secret", "password", "passphrase", "token", "credential", "authorization", "signature", "sas"),
+    *("api_key", "access_key", "account_key", "private_key", "connection_string"),
+)
 HIDDEN = "<hidden>"
 
 JOB: ContextVar[tuple[str, str] | None] = ContextVar("kyanite_job", default=None)

@@ -15,7 +15,7 @@ from kyanite_kernels.ising.terms import Kind, Terms
 Products = Sequence[tuple[float, tuple[int, ...]]]
 Groups = Sequence[tuple[float, float, Sequence[tuple[float, int]]]]
 
-_VARIABLE = "KYANITE_DATA_DIR_INSTANCES"
+_VARIABLE = "TESTS_INSTANCES"
 
 
 def folder() -> Path | None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+CENTURY_S = 36_525 * 86_400.0
+Seconds = Annotated[float, Meta(ge=0, le=CENTURY_S, description="seconds, from 0 to a century")]
+Factor = Annotated[float, Meta(ge=1, le=1000, description="a number from 1 to 1000")]
+Fraction = Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")]
 
 
 class Backoff(Struct, frozen=True, forbid_unknown_fields=True):
     """Exponential delays: `first_s`, then `factor` times longer each time, at most `most_s`; jitter shortens them."""
 
-    first_s: float = 1.0
-    factor: float = 2.0
-    most_s: float = 300.0
-    jitter: float = 0.5
+    first_s: Seconds = 1.0
+    factor: Factor = 2.0
+    most_s: Seconds = 300.0
+    jitter: Fraction = 0.5
 
 
 def delay_s(attempt: int, policy: Backoff, random: float) -> float:

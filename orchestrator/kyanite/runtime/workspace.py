@@ -9,10 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from msgspec.structs import replace
-
 from kyanite import config, plugins
-from kyanite.blobs.files import FileBlobs
 from kyanite.config import Settings
 from kyanite.core.events import FINAL_EVENTS, Event
 from kyanite.core.job import JobDetails, Target
@@ -24,10 +21,10 @@ from kyanite.runtime.engine import Engine, Storage, running
 from kyanite.runtime.job import Job
 from kyanite.runtime.jobs import Jobs
 from kyanite.runtime.registry import Registry
+from kyanite.runtime.storage import blobs_of, store_of
 from kyanite.runtime.submission import Request, Submission
 from kyanite.runtime.subscriptions import Subscription
 from kyanite.runtime.system import SystemClock, SystemEntropy
-from kyanite.stores.sqlite import SQLiteStore
 
 F = TypeVar("F", bound=Coroutine)
 S = TypeVar("S", bound=Subscriber)
@@ -78,14 +75,10 @@ class Workspace:
         raises `StoreOwned` while another process has the folder open, unless `read_only`. Without `drive`, jobs can be
         submitted, cancelled and amended, but none is executed until the folder is opened again.
         """
-        chosen = settings if isinstance(settings, Settings) else config.load(settings) if settings else Settings()
-        if data_dir is not None:
-            chosen = replace(chosen, data_dir=str(data_dir))
-        root = Path(chosen.data_dir).expanduser()
-        blobs = chosen.blobs
+        chosen = config.chosen(settings, data_dir=data_dir)
         return cls(
-            store=SQLiteStore(root / "jobs.sqlite", synchronous=chosen.store.synchronous),
-            blobs=FileBlobs(root / "blobs", inline_max=blobs.inline_max_bytes, synchronous=blobs.synchronous),
+            store=store_of(chosen),
+            blobs=blobs_of(chosen),
             providers=[] if read_only else [*plugins.providers(chosen.providers), *providers],
             settings=chosen,
             read_only=read_only,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def folder() -> Path:
     found = instances.folder()
     if found is None:
-        pytest.skip("no folder of public instances (KYANITE_DATA_DIR_INSTANCES)")
+        pytest.skip("no folder of public instances (TESTS_INSTANCES)")
     return found
 
 

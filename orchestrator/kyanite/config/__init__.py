@@ -1,0 +1,30 @@
+"""The configuration: what can be set, and the layers it comes from.
+
+    defaults (settings) < file < environment (layers) < arguments -> resolution -> Settings, and each value's origin
+
+`schema` knows the settings by their dotted paths; `secrecy` knows which of them nobody may see; `notation` writes TOML.
+"""
+
+from kyanite.config.resolution import Resolved, Row, chosen, load, resolve
+from kyanite.config.settings import (
+    BlobSettings,
+    LimitSettings,
+    LogSettings,
+    QueueSettings,
+    Settings,
+    StoreSettings,
+)
+
+__all__ = [
+    "BlobSettings",
+    "LimitSettings",
+    "LogSettings",
+    "QueueSettings",
+    "Resolved",
+    "Row",
+    "Settings",
+    "StoreSettings",
+    "chosen",
+    "load",
+    "resolve",
+]
