@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-HEAVY = {"aiobotocore", "aiohttp", "botocore", "llvmlite", "numba", "numpy"}
+HEAVY = {"aiobotocore", "aiohttp", "botocore", "click", "llvmlite", "matplotlib", "numba", "numpy", "rich"}
 MODULES_MAX = 400
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kyanite.errors import BlobExists, InvalidRequest, ReadOnly
+from kyanite.errors import BlobExists, BlobMissing, InvalidRequest, ReadOnly
 from tests.runtime.places import in_memory, settings, with_echo
 
 
@@ -13,6 +13,16 @@ async def test_several_jobs_share_an_upload():
         jobs = [await workspace.submit("acme.echo", input_data_uri=uri) for _ in range(2)]
         assert [await job.get_results(10) for job in jobs] == [{"a": 1}] * 2
         assert {job.details.input_data_uri for job in jobs} == {uri}
+        assert await workspace.download(uri) == b'{"a":1}'
+
+
+async def test_only_what_the_workspace_holds_is_downloaded():
+    async with in_memory() as workspace:
+        with pytest.raises(BlobMissing):
+            await workspace.download("kyanite:///default/uploads/nothing")
+        for outside in ("kyanite:///other/uploads/x", "https://example.com/x", "kyanite:///default/../x"):
+            with pytest.raises(InvalidRequest):
+                await workspace.download(outside)
 
 
 async def test_the_same_content_twice_is_one_upload_and_other_content_is_refused():

@@ -120,6 +120,7 @@ class Cancelled(Event, gc=False, frozen=True, kw_only=True, tag=True):
     output_hash: str | None = None
     output_size: int | None = None
     cost_estimate: CostEstimate | None = None
+    properties: dict[str, Any] = {}
 
 
 class Progressed(Struct, gc=False, frozen=True, kw_only=True):

@@ -188,7 +188,8 @@ def _failed(details: JobDetails, event: Event) -> Changes:
 
 
 def _cancelled(details: JobDetails, event: Event) -> Changes:
-    return _ended(details, event) | {"cancellation_time": event.time}
+    ending = cast("Cancelled", event)
+    return _ended(details, ending) | _properties(details, ending.properties) | {"cancellation_time": ending.time}
 
 
 def _properties(details: JobDetails, more: dict[str, Any]) -> Changes:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import anyio.to_thread
 import msgspec
 
 from kyanite.blobs.keys import key_of
@@ -14,7 +17,12 @@ from kyanite.core.events import Event, Progressed
 from kyanite.core.job import JobDetails, Status
 from kyanite.core.story import Story
 from kyanite.errors import BlobCorrupt, JobCancelled, JobEnded, JobFailed
+from kyanite.html import job_html
+from kyanite.results import as_results
 from kyanite.runtime.jobs import Jobs
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 RESULTS_TIMEOUT_S = 300.0
 
@@ -41,6 +49,9 @@ class Job:
         """Show what a person wants to know first."""
         missing = ", target missing" if self.target_missing else ""
         return f"<Job {self.details.name!r} {self.id} on {self.details.target}: {self.details.status.value}{missing}>"
+
+    def _repr_html_(self) -> str:
+        return job_html(self.details)
 
     async def refresh(self) -> Job:
         """Fetch the row as it stands now. Raises `JobNotFound` if the job was purged."""
@@ -104,7 +115,7 @@ class Job:
         Raises `LookupError` if there is none.
         """
         raw, content_type = await self._jobs.read_blob(self._output_key(), self.details.output_hash)
-        return decode_results(raw, content_type)
+        return as_results(decode_results(raw, content_type))
 
     async def download(self, path: str | Path) -> Path:
         """Write the output as it is stored to a local file, chunk by chunk, and return the path.
@@ -113,6 +124,28 @@ class Job:
         """
         await self._jobs.download(self._output_key(), Path(path), self.details.output_hash)
         return Path(path)
+
+    async def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw the job as it stands now, and return the figure; with `path`, write it there as well.
+
+        It shows how the search converged, what the solutions cost, and where the time went; what the job does not have
+        is said in it. The suffix of `path` is png, svg or pdf. Raises `CallerError` without matplotlib, the extra
+        `[plot]`, and `InvalidRequest` for another suffix.
+        """
+        from kyanite import plots
+
+        plots.check(path)
+        await self.refresh()
+        story = await self.story()
+        try:
+            results = await self.read_results()
+        except (LookupError, BlobCorrupt):
+            results = None  # the figure says so
+        draw = partial(plots.draw, self.details, story, results, now=self._jobs.now())
+        figure = await anyio.to_thread.run_sync(draw)
+        if path is not None:
+            await anyio.to_thread.run_sync(plots.write, figure, path)
+        return figure
 
     def _output_key(self) -> str:
         uri = self.details.output_data_uri
@@ -124,16 +157,15 @@ class Job:
 def decode_results(raw: bytes, content_type: str) -> Any:
     """Return output as Python values, the way the model's clients read it: gzip undone, JSON parsed, text decoded.
 
-    What says that it is JSON must be; of unknown bytes, those that happen to be JSON are taken for it.
+    What says that it is JSON or text must be, or it is `BlobCorrupt`; of unknown bytes, those that happen to be JSON
+    are taken for it.
     """
-    if raw[:2] == b"\x1f\x8b":
-        raw = gzip.decompress(raw)
-    kind = content_type.partition(";")[0].strip()
-    if kind.startswith("text/"):
-        return raw.decode()
+    kind, plain = content_type.partition(";")[0].strip(), raw
     try:
-        return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        if kind == "application/json":
-            raise BlobCorrupt(f"the output is not JSON: {error}") from error
-        return raw
+        if raw[:2] == b"\x1f\x8b":
+            plain = gzip.decompress(raw)
+        return plain.decode() if kind.startswith("text/") else msgspec.json.decode(plain)
+    except (ValueError, OSError, EOFError, zlib.error) as error:
+        if kind == "application/json" or kind.startswith("text/"):
+            raise BlobCorrupt(f"the output is not {kind}: {error}") from error
+        return plain

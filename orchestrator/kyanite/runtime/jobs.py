@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import anyio
 from msgspec.structs import replace
 
+from kyanite.blobs.keys import key_of
 from kyanite.core.events import Event, Progressed
 from kyanite.core.job import JobDetails
 from kyanite.core.story import Story
@@ -76,6 +78,10 @@ class Jobs:
         """Tell whether somebody serves the target, as far as is known here."""
         return self._read_only or self._registry.get(target_id) is not None
 
+    def now(self) -> datetime:
+        """Return the time that the workspace goes by."""
+        return self._engine.storage.clock.now()
+
     def newest_progress(self, job_id: str) -> Progressed | None:
         """Return the newest progress of a job that executes here."""
         return self._engine.bus.newest((self._workspace, job_id))
@@ -89,6 +95,13 @@ class Jobs:
         """Return a blob's content and content type. Raises `BlobMissing`, `BlobCorrupt`."""
         blob = await self._checked_blob(key, sha256)
         return await self._engine.storage.blobs.get(key), blob.content_type
+
+    async def read_uri(self, uri: str) -> bytes:
+        """Return the content of one of the workspace's blobs; see `Workspace.download`."""
+        key = key_of(uri)
+        if not key.startswith(f"{self._workspace}/"):
+            raise InvalidRequest("uri", f"names no blob of this workspace: {uri}")
+        return await self._engine.storage.blobs.get(key)
 
     async def download(self, key: str, path: Path, sha256: str | None = None) -> None:
         """Write a blob to a local file. Raises `BlobMissing`, `BlobCorrupt`."""

@@ -90,7 +90,7 @@ def _ending(execution: Execution, status: Status | None) -> Event:
     if status is None:
         status = Status.CANCELLED if execution.cancel_requested else Status.SUCCEEDED
     if status is Status.CANCELLED:
-        return Cancelled(cost_estimate=execution.cost_estimate, **execution.output_fields)
+        return _cancelled(execution)
     if status is not Status.SUCCEEDED:
         message = f"run() returned {status!r}; a failure is raised"
         raise TypeError(message)
@@ -99,11 +99,15 @@ def _ending(execution: Execution, status: Status | None) -> Event:
     return Succeeded(cost_estimate=execution.cost_estimate, properties=execution.properties, **execution.output_fields)
 
 
+def _cancelled(execution: Execution) -> Cancelled:
+    return Cancelled(cost_estimate=execution.cost_estimate, properties=execution.properties, **execution.output_fields)
+
+
 def _failure(around: Surroundings, execution: Execution, error: Exception) -> Event:
     details = execution.details
     if details.cancel_requested:
         execution.log.info("ended while being cancelled", error=str(error))
-        return Cancelled(cost_estimate=execution.cost_estimate, **execution.output_fields)
+        return _cancelled(execution)
     told = error_data(error)
     if isinstance(error, RetryableError) and details.failures + 1 < details.attempts_max:
         pause = delay_s(details.failures + 1, around.limits.retry, around.entropy.random())

@@ -192,6 +192,13 @@ class Workspace:
         """
         return await self._opened().submission.upload(content, container, name, content_type)
 
+    async def download(self, uri: str) -> bytes:
+        """Return what is stored at a URI of this workspace, such as an upload or a job's `input_data_uri`, as it is.
+
+        Raises `InvalidRequest` for an address outside, `BlobMissing`, `BlobCorrupt`.
+        """
+        return await self._opened().jobs.read_uri(uri)
+
     # Looking and changing ---------------------------------------------------------------------------------------------
 
     async def get_job(self, job_id: str) -> Job:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
+from kyanite_providers.local.convergence import convergence
 from kyanite_providers.local.frames import Run, Solved
 from kyanite_providers.local.parameters import TARGETS
 from kyanite_providers.local.results import Solutions, results_json
@@ -25,10 +27,14 @@ def execute(request: Run, problem: Problem, block: mmap.mmap) -> Solved:
     """Solve the problem as asked and return where its results are."""
     parameters = msgspec.convert(request.parameters, TARGETS[request.target])
     control = np.frombuffer(block, dtype=np.float64)
+    began_s = time.perf_counter()
     result, chosen = solve(problem, parameters, request.search_s, control)
+    search_s = time.perf_counter() - began_s
+    cost = float(result.costs[0])
     pieces = results_json(problem.ids, Solutions(result.states, result.costs), chosen)
     output, size = _written(pieces, Path(request.output_path))
-    return Solved(output, size, float(result.costs[0]), result.sweeps_done)
+    points = convergence(result.trace, (search_s, result.sweeps_done, cost))
+    return Solved(output, size, cost, result.sweeps_done, round(search_s, 4), points)
 
 
 def _written(pieces: Iterator[bytes], path: Path) -> tuple[bytes | None, int]:

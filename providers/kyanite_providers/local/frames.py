@@ -70,12 +70,17 @@ class Inspected(Struct, frozen=True, tag=True):
 
 
 class Solved(Struct, frozen=True, tag=True):
-    """The output: in the frame, or (`None`) in the file that was asked for."""
+    """The output: in the frame, or (`None`) in the file that was asked for; and how the search went.
+
+    `convergence` holds improvements as (seconds of search, sweeps, best cost so far), the last one exact.
+    """
 
     output: bytes | None
     size: int
     cost: float
     sweeps: int
+    search_s: float
+    convergence: list[tuple[float, int, float]]
 
 
 class Refused(Struct, frozen=True, tag=True):

@@ -149,6 +149,8 @@ class LocalProvider(Provider):
                 )
                 solved = await Search(task, self._solvers, request, stop_grace_s=STOP_GRACE_S).drive()
             if solved is not None:
+                points = [list(point) for point in solved.convergence]
+                task.note(convergence=points, sweeps=solved.sweeps, search_s=solved.search_s)
                 content = output if solved.output is None else solved.output
                 await task.write_output(content, content_type="application/json")
         finally:

@@ -165,6 +165,20 @@ async def test_progress_rises_and_is_told_only_when_it_changes(provider):
         assert values["best_cost"] >= task.result["cost"]
 
 
+@pytest.mark.parametrize("target", TARGETS)
+async def test_how_the_search_converged_is_noted(provider, target):
+    task = await solved(provider, max_cut(400, degree=3, seed=1), target)
+    points = task.noted["convergence"]
+    assert 1 <= len(points) <= 64
+    assert [cost for *_, cost in points] == sorted({cost for *_, cost in points}, reverse=True)
+    assert points[-1][2] == task.result["cost"]
+    assert [seconds for seconds, *_ in points] == sorted(seconds for seconds, *_ in points)
+    assert 0 <= points[0][0] <= points[-1][0] <= task.noted["search_s"]
+    assert [sweeps for _, sweeps, _ in points] == sorted(sweeps for _, sweeps, _ in points)
+    assert points[-1][1] <= task.noted["sweeps"]
+    assert len(json.dumps(task.noted)) < 2048
+
+
 @pytest.mark.parametrize("target", [SA, PT])
 async def test_cancel_stops_the_run_and_keeps_the_best(provider, target):
     params = ENDLESS if target == SA else {"sweeps": 10**9}
@@ -177,6 +191,7 @@ async def test_cancel_stops_the_run_and_keeps_the_best(provider, target):
         began_s = anyio.current_time()
     assert anyio.current_time() - began_s < 2
     assert task.result["cost"] < 0
+    assert task.noted["convergence"][-1][2] == task.result["cost"]
     assert provider.worker_pids == before
 
 
