@@ -64,6 +64,46 @@ async def test_following_ends_when_the_workspace_closes():
     assert seen == [1, 2, 3]
 
 
+class SlowReads(MemoryStore):
+    """A store that holds the answers to whoever reads the log back until they are let through."""
+
+    def __init__(self):
+        super().__init__()
+        self.held, self.let_through = anyio.Event(), anyio.Event()
+
+    async def events(self, after, limit, job=None):
+        answer = await super().events(after, limit, job)
+        if job is None and not answer:
+            self.held.set()
+            await self.let_through.wait()
+        return answer
+
+
+@pytest.mark.parametrize("name", [None, "named"])
+async def test_what_was_committed_while_an_older_page_was_read_is_heard_before_the_end(name):
+    store, heard = SlowReads(), []
+    async with anyio.create_task_group() as group:
+        async with with_echo(in_memory(store)) as workspace:
+
+            @workspace.on_final(name=name)
+            async def hear(event, details):
+                heard.append(details.name)
+
+            await store.held.wait()
+            await (await workspace.submit("acme.echo", b"x", name="late")).wait()
+            bus = workspace._running.engine.bus
+            closed = anyio.Event()
+            close = bus.close
+            bus.close = lambda: (close(), closed.set())
+
+            async def let_through():
+                await closed.wait()
+                store.let_through.set()
+
+            group.start_soon(let_through)
+    assert heard == ["late"]
+
+
 async def test_subscribers_hear_the_types_they_asked_for():
     heard = []
     async with with_echo(in_memory()) as workspace:

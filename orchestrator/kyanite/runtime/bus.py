@@ -85,9 +85,12 @@ class Bus:
                 for event in page:
                     yield event
                     after = event.position
-                if len(page) < PAGE:
-                    if not forever or self._closed:
-                        return
+                if len(page) == PAGE:
+                    continue
+                if not forever or (self._closed and after >= self.position):
+                    return
+                # Closed with more announced: it was committed while an older page was being read.
+                if not self._closed:
                     await (anyio.sleep(POLL_S) if self.polls else news)
             finally:
                 if not news.done():
