@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
 from typing import Any, get_type_hints
 
 import msgspec
@@ -23,6 +22,9 @@ def providers(options: Mapping[str, Mapping[str, Any]]) -> list[Provider]:
     that can not be imported is left out with a log line, and its jobs stay as they are; options that nobody takes are
     a `ConfigError`.
     """
+    # Imported here: reading a workspace needs no provider, and this takes as long as a tenth of `import kyanite`.
+    from importlib.metadata import entry_points
+
     found = {point.name: point for point in entry_points(group=GROUP)}
     unknown = sorted(set(options) - set(found))
     if unknown:

@@ -316,9 +316,10 @@ class Task(Protocol):
 
 
 class Provider(ABC):
-    """Executes jobs: one coroutine each. Targets say how many at once; contract: `kyanite.testing.ProviderContract`.
+    """Executes jobs: one coroutine each. Targets say how many at once.
 
-    `async with` surrounds the time in which the other methods may be called.
+    The contract is `kyanite.testing.providers.ProviderContract`. `async with` surrounds the time in which the other
+    methods may be called.
     """
 
     id: str

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kyanite.html import results_html
-
 
 class Results(dict[str, Any]):
     """What a solver found: the plain mapping in every respect, and a table where a notebook shows it."""
@@ -14,6 +12,8 @@ class Results(dict[str, Any]):
     __slots__ = ()
 
     def _repr_html_(self) -> str:
+        from kyanite.html import results_html
+
         return results_html(self)
 
 

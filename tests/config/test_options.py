@@ -1,5 +1,6 @@
 """The options of providers become keyword arguments: checked by name and type, with the secrets read."""
 
+import importlib.metadata
 import traceback
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -45,7 +46,7 @@ def installed(monkeypatch):
         EntryPoint("acme", f"{__name__}:Acme", plugins.GROUP),
         EntryPoint("plain", f"{__name__}:Plain", plugins.GROUP),
     ]
-    monkeypatch.setattr(plugins, "entry_points", lambda group: points)
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points)
 
 
 def made(**options):

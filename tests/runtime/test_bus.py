@@ -82,25 +82,24 @@ class SlowReads(MemoryStore):
 @pytest.mark.parametrize("name", [None, "named"])
 async def test_what_was_committed_while_an_older_page_was_read_is_heard_before_the_end(name):
     store, heard = SlowReads(), []
-    async with anyio.create_task_group() as group:
-        async with with_echo(in_memory(store)) as workspace:
+    async with anyio.create_task_group() as group, with_echo(in_memory(store)) as workspace:
 
-            @workspace.on_final(name=name)
-            async def hear(event, details):
-                heard.append(details.name)
+        @workspace.on_final(name=name)
+        async def hear(event, details):
+            heard.append(details.name)
 
-            await store.held.wait()
-            await (await workspace.submit("acme.echo", b"x", name="late")).wait()
-            bus = workspace._running.engine.bus
-            closed = anyio.Event()
-            close = bus.close
-            bus.close = lambda: (close(), closed.set())
+        await store.held.wait()
+        await (await workspace.submit("acme.echo", b"x", name="late")).wait()
+        bus = workspace._running.engine.bus
+        closed = anyio.Event()
+        close = bus.close
+        bus.close = lambda: (close(), closed.set())
 
-            async def let_through():
-                await closed.wait()
-                store.let_through.set()
+        async def let_through():
+            await closed.wait()
+            store.let_through.set()
 
-            group.start_soon(let_through)
+        group.start_soon(let_through)
     assert heard == ["late"]
 
 

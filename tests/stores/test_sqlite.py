@@ -144,6 +144,20 @@ async def test_a_newer_schema_is_refused_and_left_alone(path):
         await SQLiteStore(path).open()
 
 
+@pytest.mark.parametrize("content", ["{", '{"id": 3}', b"\xff\xfe"])
+async def test_what_can_not_be_read_back_is_said_to_be_corrupt(path, content):
+    async with opened(path) as store:
+        await store.commit([write(None, birth=a_job(1))])
+    with sqlite3.connect(path) as connection:
+        for table in ("jobs", "events"):
+            connection.execute(f"UPDATE {table} SET body = CAST(? AS TEXT)", (content,))
+    connection.close()
+    async with opened(path) as store:
+        for read in (store.get("default", "job00001"), store.page(JobQuery()), store.events(0, 10)):
+            with pytest.raises(StoreCorrupt):
+                await read
+
+
 async def test_a_file_that_is_no_database_is_said_to_be_corrupt(path):
     path.write_bytes(b"this is no database" * 1000)
     with pytest.raises(StoreCorrupt):

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any, ParamSpec
 
 import anyio
@@ -79,6 +78,8 @@ class _Copy:
     def __init__(self, path: Path) -> None:
         self._path = path
         with seam(str(path)):
+            from tempfile import NamedTemporaryFile
+
             self._file = NamedTemporaryFile(dir=path.parent, prefix=f".{path.name:.100}.", delete=False)  # noqa: SIM115
 
     def write(self, chunk: bytes) -> None:

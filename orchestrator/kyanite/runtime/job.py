@@ -17,7 +17,6 @@ from kyanite.core.events import Event, Progressed
 from kyanite.core.job import JobDetails, Status
 from kyanite.core.story import Story
 from kyanite.errors import BlobCorrupt, JobCancelled, JobEnded, JobFailed
-from kyanite.html import job_html
 from kyanite.results import as_results
 from kyanite.runtime.jobs import Jobs
 
@@ -45,12 +44,19 @@ class Job:
         """Whether the job can not go on because nobody serves its target here; it stays until somebody does."""
         return not self.details.final and not self._jobs.serves(self.details.target)
 
+    @property
+    def inspects(self) -> bool:
+        """Whether the job's target looks at inputs while jobs wait, as far as is known here."""
+        return self._jobs.inspects(self.details.target)
+
     def __repr__(self) -> str:
         """Show what a person wants to know first."""
         missing = ", target missing" if self.target_missing else ""
         return f"<Job {self.details.name!r} {self.id} on {self.details.target}: {self.details.status.value}{missing}>"
 
     def _repr_html_(self) -> str:
+        from kyanite.html import job_html
+
         return job_html(self.details)
 
     async def refresh(self) -> Job:

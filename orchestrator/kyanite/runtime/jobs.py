@@ -78,6 +78,11 @@ class Jobs:
         """Tell whether somebody serves the target, as far as is known here."""
         return self._read_only or self._registry.get(target_id) is not None
 
+    def inspects(self, target_id: str) -> bool:
+        """Tell whether the target inspects jobs before they execute, as far as is known here."""
+        target = self._registry.get(target_id)
+        return target is not None and target.inspects
+
     def now(self) -> datetime:
         """Return the time that the workspace goes by."""
         return self._engine.storage.clock.now()

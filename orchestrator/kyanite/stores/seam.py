@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -32,6 +33,8 @@ def mapped(where: object) -> Iterator[None]:
         raise kind(f"{where}: {error.strerror}") from error
     except Exception as error:
         code = result_code(error)
+        if isinstance(error, sqlite3.OperationalError) and code is None:
+            raise StoreCorrupt(f"{where}: {error}") from error  # text that is not UTF-8: SQLite itself does not look
         if code is None:
             raise
         kinds = {FULL: StorageFull, CORRUPT: StoreCorrupt, NOT_A_DATABASE: StoreCorrupt}

@@ -129,11 +129,11 @@ class SQLiteStore(JobStore):
     async def get(self, workspace: str, job_id: str) -> JobDetails | None:
         """Read one row."""
         rows = await self._rows(SQL["get_job"], (workspace, job_id))
-        return decode_details(rows[0][0]) if rows else None
+        return _readable(decode_details, rows[0][0]) if rows else None
 
     async def page(self, query: JobQuery) -> list[JobDetails]:
         """Read one page by an index."""
-        return [decode_details(body) for (body,) in await self._rows(*page_statement(query))]
+        return [_readable(decode_details, body) for (body,) in await self._rows(*page_statement(query))]
 
     async def count(self, query: JobQuery, by: str | None = None) -> dict[str, int]:
         """Count by scanning an index."""
@@ -146,7 +146,7 @@ class SQLiteStore(JobStore):
             rows = await self._rows(SQL["read_log"], (after, limit))
         else:
             rows = await self._rows(SQL["read_story"], (*job, after, limit))
-        return [decode_event(body, position) for position, body in rows]
+        return [_readable(decode_event, body, position) for position, body in rows]
 
     async def head(self) -> int:
         """Read the counter that positions come from."""
@@ -207,6 +207,15 @@ class SQLiteStore(JobStore):
                 return action()
 
         return await asyncio.get_running_loop().run_in_executor(pool, guarded)
+
+
+def _readable(decode: Callable[..., T], body: str, *where: int) -> T:
+    """Decode what lies in the file. Raises `StoreCorrupt` where it is not what was written."""
+    try:
+        return decode(body, *where)
+    except msgspec.DecodeError as error:
+        text = f"what begins {body[:80]!r}{' at position ' if where else ''}{', '.join(map(str, where))}"
+        raise StoreCorrupt(f"{text} can not be read: {error}") from error
 
 
 def schema_version(connection: Connection) -> int:

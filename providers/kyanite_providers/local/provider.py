@@ -14,10 +14,12 @@ from typing import Final, Self
 import anyio
 import msgspec
 
+from kyanite.core.findings import Finding
 from kyanite.core.job import JobDetails, Needs, Status, Target
 from kyanite.errors import InvalidRequest, ProviderError
 from kyanite.logs import logger
 from kyanite.ports import Provider, Task
+from kyanite_providers.local.diagnosis import diagnose
 from kyanite_providers.local.environment import cache_folder, worker_environment
 from kyanite_providers.local.frames import Inspect, Inspected, Ping, Run, Source, Warm
 from kyanite_providers.local.parameters import TARGETS, Parameters, Tempering, read_parameters, search_s
@@ -72,7 +74,8 @@ class LocalProvider(Provider):
     async def __aenter__(self) -> Self:
         """Make the scratch folder; workers start when first needed."""
         self._scratch = Scratch(self._scratch_dir)
-        environment = worker_environment(cache_folder(self._cache_dir, self._scratch.path))
+        self._cache = cache_folder(self._cache_dir, self._scratch.path)
+        self._environment = environment = worker_environment(self._cache)
         self._solvers = WorkerPool(
             self._workers_max, environment, first=Warm, on_start=self._on_start, on_ready=self._on_ready
         )
@@ -86,6 +89,11 @@ class LocalProvider(Provider):
         await self._solvers.aclose()
         await self._inspectors.aclose()
         self._scratch.close()
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """Try out a worker and the kernels."""
+        lasting = not self._cache.is_relative_to(self._scratch.path)
+        return await diagnose(self._environment, self._workers_max, cache_is_lasting=lasting)
 
     @property
     def worker_pids(self) -> list[int]:

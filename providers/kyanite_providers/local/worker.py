@@ -102,7 +102,11 @@ def serve(connection: socket.socket, worker: Worker) -> NoReturn:
                 os._exit(0)
             received += chunk
             continue
-        connection.sendall(frame(_reply(worker, content)))
+        reply = frame(_reply(worker, content))
+        try:
+            connection.sendall(reply)
+        except (BrokenPipeError, ConnectionResetError):
+            os._exit(0)  # nobody is left to hear it
 
 
 def _reply(worker: Worker, content: bytes) -> Reply:

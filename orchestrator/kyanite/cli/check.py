@@ -1,0 +1,131 @@
+"""`kyanite check`: whether what is stored is sound."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from kyanite.cli.display import draws_on
+from kyanite.cli.exits import Exit
+from kyanite.cli.opening import reading, settings
+from kyanite.cli.output import format_option, write, write_json
+from kyanite.cli.screen import cut, plain, width
+from kyanite.cli.session import Session, pass_session
+from kyanite.cli.views import record
+
+if TYPE_CHECKING:
+    from kyanite import Workspace
+    from kyanite.config import Settings
+    from kyanite.ports import BlobStore, JobStore
+    from kyanite.runtime.audit import Audit, Breach, Tally
+
+TICK_S = 0.1
+KIND_CELLS = 19
+ERASE_LINE = "\r\x1b[2K"
+
+
+@click.command()
+@click.option("--blobs", "read_blobs", is_flag=True, help="Read every blob to its end, and compare its hash.")
+@format_option("table", "table", "json", "jsonl")
+@pass_session
+def check(session: Session, /, read_blobs: bool, style: str) -> int:  # noqa: FBT001  # a flag
+    """Fold the event log of every job and compare it with the job's row, and the row with the blobs that it names.
+
+    Nothing is changed; another process may execute jobs meanwhile. The exit code is 1 if something does not hold. As
+    lines of JSON, each breach is one, and the last line is the summary.
+    """
+    return reading(session, partial(_checked, session, read_blobs, style))
+
+
+async def _checked(session: Session, read_blobs: bool, style: str, _: Workspace) -> int:  # noqa: FBT001  # as above
+    from kyanite.runtime.audit import BREACHES_MAX, Audit
+
+    chosen = settings(session)
+    breaches: list[Breach] = []
+    hear = {"table": lambda breach: write(_line(breach)), "jsonl": lambda breach: write_json(record(breach), style)}
+    async with _opened(chosen) as (store, blobs):
+        audit = Audit(store, blobs, workspaces=[chosen.workspace], read_blobs=read_blobs)
+        await _heard(audit, Meter(session), hear.get(style, breaches.append))
+    if style == "json":
+        write_json({"summary": record(audit.tally), "breaches": [record(breach) for breach in breaches]}, style)
+    else:
+        write(_summary(audit.tally)) if style == "table" else write_json(record(audit.tally), style)
+    if audit.tally.breaches >= BREACHES_MAX:
+        session.say(f"stopped after {BREACHES_MAX:,} breaches; there may be more")
+    return Exit.ERROR if audit.tally.breaches else Exit.OK
+
+
+async def _heard(audit: Audit, meter: Meter, hear: Callable[[Breach], None]) -> None:
+    """Have each breach heard of as it is found, and say meanwhile how far the audit is."""
+    import anyio
+
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(_tell, audit.tally, meter)
+            async for breach in audit.breaches():
+                meter.clear()
+                hear(breach)
+            group.cancel_scope.cancel()
+    finally:
+        meter.clear()
+
+
+async def _tell(tally: Tally, meter: Meter) -> None:
+    import anyio
+
+    while True:
+        await anyio.sleep(TICK_S)
+        part = tally.events / tally.events_total if tally.events_total else 0.0
+        meter.show(f"{part:4.0%}  {tally.jobs:,} jobs, {tally.breaches:,} breaches")
+
+
+@asynccontextmanager
+async def _opened(chosen: Settings) -> AsyncIterator[tuple[JobStore, BlobStore]]:
+    """Open the store and the blobs themselves, for reading."""
+    from kyanite.runtime.storage import blobs_of, store_of
+
+    store, blobs = store_of(chosen), blobs_of(chosen)
+    try:
+        await store.open(read_only=True)
+        await blobs.open(read_only=True)
+        yield store, blobs
+    finally:
+        await store.aclose()
+        await blobs.aclose()
+
+
+class Meter:
+    """A line on the terminal that says how far it is, and goes away before anything else is written."""
+
+    def __init__(self, session: Session) -> None:
+        """Write to stderr, if that is a terminal and nobody wants it quiet."""
+        self._draws = not session.quiet and draws_on(sys.stderr)
+
+    def show(self, text: str) -> None:
+        """Put the text in place of the one before."""
+        self._write(ERASE_LINE + cut(text, (width(sys.stderr) or 80) - 1))
+
+    def clear(self) -> None:
+        """Leave an empty line."""
+        self._write(ERASE_LINE)
+
+    def _write(self, text: str) -> None:
+        if self._draws:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+
+def _line(breach: Breach) -> str:
+    where = breach.job_id or (f"position {breach.position}" if breach.position else breach.workspace)
+    return f"{breach.kind:{KIND_CELLS}}{where}  {plain(breach.text)}"
+
+
+def _summary(tally: Tally) -> str:
+    verdict = f"{tally.breaches:,} breaches" if tally.breaches else "all sound"
+    purged = f", {tally.purged:,} purged jobs skipped" if tally.purged else ""
+    return f"{tally.jobs:,} jobs checked, {tally.events:,} events, {tally.blobs:,} blobs{purged}: {verdict}"

@@ -1,0 +1,97 @@
+"""The global options: what holds for a whole call of `kyanite`, wherever on the command line it was written."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from kyanite.config import Resolved
+
+NAMED_MAX = 3
+"""More jobs are not named one by one."""
+
+
+@dataclass
+class Session:
+    """What the global options say, and what an interrupt leaves behind."""
+
+    data_dir: str | None = None
+    config: str | None = None
+    quiet: bool = False
+    verbose: int = 0
+    no_color: bool = False
+    resolved: Resolved | None = None
+    """The settings that these options lead to, once `opening` has asked for them."""
+    left: Callable[[], str] = lambda: "nothing was submitted or changed"
+    """Says what a Ctrl-C that came now has left behind; asked when the workspace is closed."""
+
+    def say(self, text: str) -> None:
+        """Talk to the person at the terminal: on stderr, and not at all with --quiet."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def again(self, *words: str) -> str:
+        """Return a command line that meets the same workspace."""
+        given = ("--data-dir", self.data_dir), ("--config", self.config)
+        options = [word for name, value in given if value is not None for word in (name, value)]
+        return shlex.join(["kyanite", *words, *options])
+
+    def kept(self, *job_ids: str) -> str:
+        """Say how to come back to jobs that have not ended, and how to give them up."""
+        if len(job_ids) > NAMED_MAX:
+            return f"{len(job_ids)} jobs are kept: `{self.again('job', 'watch')}` goes on with all that have not ended"
+        which = f"job {job_ids[0]} is" if len(job_ids) == 1 else f"{len(job_ids)} jobs are"
+        wait, cancel = self.again("job", "wait", *job_ids), self.again("job", "cancel", *job_ids)
+        return f"{which} kept: `{wait}` goes on, `{cancel}` gives up"
+
+
+pass_session = click.make_pass_decorator(Session, ensure=True)
+
+
+class GlobalOption(click.Option):
+    """An option that every command takes; only the help of `kyanite` itself describes it."""
+
+    def __init__(self, *declarations: str, **attributes: Any) -> None:
+        """Keep the value in the session instead of handing it to the command."""
+        super().__init__(declarations, expose_value=False, callback=_keep, **attributes)
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Describe the option where nothing stands above."""
+        return super().get_help_record(ctx) if ctx.parent is None else None
+
+
+def _keep(ctx: click.Context, option: click.Parameter, value: Any) -> None:
+    if not value or option.name is None:
+        return
+    setattr(ctx.ensure_object(Session), option.name, value)
+    if option.name == "no_color":
+        os.environ["NO_COLOR"] = "1"  # so that every library that draws hears of it
+
+
+FOLDER = click.Path(file_okay=False, path_type=str)
+FILE = click.Path(dir_okay=False, path_type=str)
+
+GLOBAL_OPTIONS = (
+    GlobalOption(
+        "--data-dir", metavar="DIR", type=FOLDER, help="Where jobs lie; or KYANITE_DATA_DIR. Default: ./.kyanite"
+    ),
+    GlobalOption("--config", metavar="FILE", type=FILE, help="A TOML file of settings; or KYANITE_CONFIG."),
+    GlobalOption("-q", "--quiet", is_flag=True, help="Only data and errors: no talk on stderr."),
+    GlobalOption("-v", "--verbose", count=True, help="Log lines on stderr; twice for more of them."),
+    GlobalOption("--no-color", is_flag=True, help="No colours; NO_COLOR in the environment does the same."),
+)
+
+
+def with_global_options(command: click.Command) -> click.Command:
+    """Let a command take the global options too, but for those whose names it uses itself."""
+    taken = {name for parameter in command.params for name in parameter.opts}
+    command.params += [option for option in GLOBAL_OPTIONS if not taken.intersection(option.opts)]
+    if command.epilog is None:
+        command.epilog = "The options of `kyanite` itself can stand here too; see `kyanite --help`."
+    return command
