@@ -8,7 +8,7 @@ import pytest
 from kyanite import Cancelled, Failed, Status, Submitted, Succeeded
 from kyanite.blobs.memory import MemoryBlobs
 from kyanite.core.backoff import Backoff
-from kyanite.errors import InvalidRequest
+from kyanite.errors import InvalidRequest, WorkspaceClosed
 from kyanite.runtime import subscriptions
 from kyanite.stores.memory import MemoryStore
 from tests.runtime.faults import UNAVAILABLE, FaultyStore
@@ -62,6 +62,15 @@ async def test_following_ends_when_the_workspace_closes():
         group.start_soon(follow)
         await (await workspace.submit("acme.echo", b"x")).wait()
     assert seen == [1, 2, 3]
+
+
+async def test_nobody_waits_for_the_end_of_a_job_in_a_closed_workspace():
+    async with in_memory() as workspace:
+        bus = workspace._running.engine.bus
+    waiter = bus.expect_final(("default", "job"), 60)
+    with pytest.raises(WorkspaceClosed):
+        await waiter
+    bus.forget_final(("default", "job"), waiter)
 
 
 class SlowReads(MemoryStore):

@@ -204,6 +204,46 @@ async def test_a_refill_that_misses_a_late_arrival_still_queues_it():
         assert gate.ran == [f"{number:03}" for number in range(6)] + ["late 0", "late 1", "late 2"]
 
 
+async def test_a_job_that_a_refill_reads_before_its_commit_is_announced_is_executed_once_and_can_be_cancelled():
+    class Early(MemoryStore):
+        """Answers a commit only after a page was read that has what it stored."""
+
+        def __init__(self):
+            super().__init__()
+            self.page_asked, self.stored, self.page_read = anyio.Event(), anyio.Event(), anyio.Event()
+
+        async def commit(self, writes):
+            positions = await super().commit(writes)
+            if not self.stored.is_set():
+                self.stored.set()
+                await self.page_read.wait()
+                for _ in range(10):  # until what was read is taken in
+                    await anyio.lowlevel.checkpoint()
+            return positions
+
+        async def page(self, query):
+            if query.order == "rank":
+                self.page_asked.set()
+                await self.stored.wait()
+            page = await super().page(query)
+            if page:
+                self.page_read.set()
+            return page
+
+    store = Early()
+    async with in_memory(store) as workspace:
+        gate = Gate(workspace, slots=2)
+        await store.page_asked.wait()
+        job = await workspace.submit("acme.gate", b"x", name="early")
+        await executing(job)
+        for _ in range(10):  # until a second execution would have come and gone
+            await anyio.lowlevel.checkpoint()
+        assert list(workspace._running.engine.dispatcher.driven) == [("default", job.id)]
+        gate.open.set()
+        await job.wait(10)
+        assert gate.ran == ["early"]
+
+
 async def test_the_rank_in_the_store_is_the_one_in_memory():
     async with in_memory(settings=settings(window=2)) as workspace:
         gate = Gate(workspace)

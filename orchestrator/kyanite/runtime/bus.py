@@ -104,6 +104,8 @@ class Bus:
         for.
         """
         waiter: asyncio.Future[JobDetails] = self._loop.create_future()
+        if self._closed:
+            _fail(waiter, WorkspaceClosed("it closed before the job ended"))
         self._finals.setdefault(address, []).append(waiter)
         if timeout_s is not None:
             self._timers[waiter] = self._loop.call_later(timeout_s, _time_out, waiter)
@@ -119,7 +121,8 @@ class Bus:
             waiters.remove(waiter)
             if not waiters:
                 del self._finals[address]
-        waiter.cancel()
+        if not waiter.cancel() and not waiter.cancelled():
+            waiter.exception()  # looked at, or asyncio would complain that nobody has
 
     def progressed(self, progress: Progressed) -> None:
         """Pass progress on to whoever watches the job."""

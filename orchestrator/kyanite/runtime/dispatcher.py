@@ -180,6 +180,8 @@ class Dispatcher:
 
     def _admit(self, lane: Lane, row: JobDetails) -> None:
         journal = self._around.journal
+        if journal.holds((row.workspace, row.id)):
+            return  # taken in already: a refill may read a job from the store before its commit is announced
         journal.hold(row)
         needs = lane.needs_of(row)
         if not self._whole.fits(needs):

@@ -62,6 +62,10 @@ class Journal:
         self._held.add(address)
         self._rows.setdefault(address, details)
 
+    def holds(self, address: Address) -> bool:
+        """Tell whether a row is kept at hand."""
+        return address in self._held
+
     def release(self, address: Address) -> None:
         """Let go of a row: from now on the store has it."""
         self._held.discard(address)

@@ -47,16 +47,18 @@ async def run_job(
             return
         execution = driven[address] = Execution(around, row)
         JOB.set((row.id, row.target))
-        event = await _drive(around, provider, execution)
-        if event is not None:
-            await around.journal.record(address, event)
+        try:
+            event = await _drive(around, provider, execution)
+            if event is not None:
+                await around.journal.record(address, event)
+        finally:
+            driven.pop(address, None)
     except asyncio.CancelledError:
         # Decided after `begin`, which may take effect although nobody waits for it any more.
         around.journal.post(address, lambda now: (Suspended(),) if began and now.driving else ())
         raise
     finally:
         JOB.set(None)
-        driven.pop(address, None)
 
 
 async def _drive(around: Surroundings, provider: Provider, execution: Execution) -> Event | None:
