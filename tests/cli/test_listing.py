@@ -90,3 +90,10 @@ def test_count_by(look):
         ["Waiting", "1"],
     ]
     assert json.loads(look("job", "count", "--by", "provider_id", "-o", "json").out) == {"acme": 5}
+
+
+def test_another_workspace_of_the_same_folder(look):
+    assert look("job", "list", "-w", "elsewhere", "-o", "name").out == ""
+    assert look("-w", "default", "job", "list", "-o", "name").out == look("job", "list", "-o", "name").out != ""
+    refused = look("job", "list", "-w", "no name")
+    assert (refused.code, "workspace must be a name" in refused.err) == (1, True)

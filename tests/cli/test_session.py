@@ -3,8 +3,8 @@ from kyanite.cli.session import Session
 
 def test_commands_that_meet_the_same_workspace():
     assert Session().again("job", "wait", "1") == "kyanite job wait 1"
-    session = Session(data_dir="my jobs", config="a.toml")
-    assert session.again("job", "list") == "kyanite job list --data-dir 'my jobs' --config a.toml"
+    session = Session(data_dir="my jobs", workspace="team", config="a.toml")
+    assert session.again("job", "list") == "kyanite job list --data-dir 'my jobs' --workspace team --config a.toml"
 
 
 def test_what_is_kept():

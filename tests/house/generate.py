@@ -6,10 +6,12 @@ A page holds such a part between `<!-- made by make docs: NAME -->` and `<!-- en
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from kyanite.core import lifecycle
+from tests.house import commands, reference, settings, solvers
 from tests.house.tree import ROOT
 
 
@@ -18,8 +20,43 @@ def lifecycle_diagram() -> str:
     return f"```mermaid\n{lifecycle.diagram()}\n```"
 
 
+def lifecycle_table() -> str:
+    """The same table as it is: every event, what it says, and what follows it in each status."""
+    rows = [
+        f"| `{event.__name__}` | {reference.summary(event.__doc__ or '')} | {' | '.join(_after(event))} |"
+        for event in lifecycle.EVENTS
+    ]
+    return "\n".join(["| event | what it says | Waiting | Executing |", "|---|---|---|---|", *rows])
+
+
+def _after(event: lifecycle.EventType) -> Iterator[str]:
+    for before, row in lifecycle.TRANSITIONS.items():
+        after = row[event]
+        if not before.final:
+            yield "refused" if after is None else "stays" if after is before else after.value
+
+
+def decisions() -> str:
+    """The list of decisions, by number."""
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    titles = [page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ") for page in pages]
+    return "\n".join(f"- [{title}](decisions/{page.name})" for page, title in zip(pages, titles, strict=True))
+
+
 PARTS: dict[str, tuple[Path, Callable[[], str]]] = {
     "lifecycle": (ROOT / "docs" / "lifecycle.md", lifecycle_diagram),
+    "transitions": (ROOT / "docs" / "lifecycle.md", lifecycle_table),
+    "commands": (ROOT / "docs" / "command-line.md", commands.reference),
+    "exit codes": (ROOT / "docs" / "command-line.md", commands.exit_codes),
+    "settings": (ROOT / "docs" / "configuration.md", settings.table),
+    "settings file": (ROOT / "docs" / "configuration.md", settings.file),
+    "solvers": (ROOT / "docs" / "porting.md", solvers.table),
+    "decisions": (ROOT / "docs" / "decisions.md", decisions),
+    "reference": (ROOT / "docs" / "reference" / "index.md", reference.index),
+    **{
+        title: (ROOT / "docs" / "reference" / f"{title}.md", partial(reference.page, title))
+        for title in reference.PAGES
+    },
 }
 
 

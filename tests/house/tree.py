@@ -16,7 +16,7 @@ CORE = PACKAGES[0] / "core"
 PORTS = PACKAGES[0] / "ports.py"
 KERNELS = PACKAGES[2]
 
-_LEFT_BY_TOOLS = {"__pycache__", ".git", ".venv", "dist", "htmlcov"}
+_LEFT_BY_TOOLS = {"__pycache__", ".git", ".venv", "build", "dist", "htmlcov"}
 
 
 @cache

@@ -63,7 +63,8 @@ def resolved(session: Session) -> Resolved:
     if session.resolved is None:
         from kyanite.config import resolve
 
-        session.resolved = resolve(session.config, flags={"data_dir": session.data_dir})
+        flags = {"data_dir": session.data_dir, "workspace": session.workspace}
+        session.resolved = resolve(session.config, flags=flags)
     return session.resolved
 
 

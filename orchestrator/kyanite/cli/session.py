@@ -22,6 +22,7 @@ class Session:
     """What the global options say, and what an interrupt leaves behind."""
 
     data_dir: str | None = None
+    workspace: str | None = None
     config: str | None = None
     quiet: bool = False
     verbose: int = 0
@@ -38,7 +39,7 @@ class Session:
 
     def again(self, *words: str) -> str:
         """Return a command line that meets the same workspace."""
-        given = ("--data-dir", self.data_dir), ("--config", self.config)
+        given = ("--data-dir", self.data_dir), ("--workspace", self.workspace), ("--config", self.config)
         options = [word for name, value in given if value is not None for word in (name, value)]
         return shlex.join(["kyanite", *words, *options])
 
@@ -80,6 +81,12 @@ FILE = click.Path(dir_okay=False, path_type=str)
 GLOBAL_OPTIONS = (
     GlobalOption(
         "--data-dir", metavar="DIR", type=FOLDER, help="Where jobs lie; or KYANITE_DATA_DIR. Default: ./.kyanite"
+    ),
+    GlobalOption(
+        "-w",
+        "--workspace",
+        metavar="NAME",
+        help="Whose jobs: a script of the SDK names its workspace. Or KYANITE_WORKSPACE. Default: default",
     ),
     GlobalOption("--config", metavar="FILE", type=FILE, help="A TOML file of settings; or KYANITE_CONFIG."),
     GlobalOption("-q", "--quiet", is_flag=True, help="Only data and errors: no talk on stderr."),
