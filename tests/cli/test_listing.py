@@ -8,6 +8,8 @@ from kyanite.cli.listing import COUNTS, ORDERS
 from kyanite.core.job import JobDetails, Status
 from kyanite.ports import COUNTS as KNOWN_COUNTS
 from kyanite.ports import ORDERS as KNOWN_ORDERS
+from kyanite.sync import Workspace
+from tests.runtime.places import with_echo
 
 NAMES = ["good", "bad", "slow", "given up", "waiting"]
 
@@ -95,5 +97,9 @@ def test_count_by(look):
 def test_another_workspace_of_the_same_folder(look):
     assert look("job", "list", "-w", "elsewhere", "-o", "name").out == ""
     assert look("-w", "default", "job", "list", "-o", "name").out == look("job", "list", "-o", "name").out != ""
-    refused = look("job", "list", "-w", "no name")
-    assert (refused.code, "workspace must be a name" in refused.err) == (1, True)
+
+
+def test_a_workspace_is_found_by_the_name_that_a_script_gave_it(call, tmp_path):
+    with Workspace(name="my lab", data_dir=tmp_path, providers=()) as workspace:
+        workspace.call(lambda inside: with_echo(inside).submit("acme.echo", b"x", job_id="one"))
+    assert call("job", "list", "-w", "my lab", "-o", "name", "--data-dir", tmp_path).out == "one\n"

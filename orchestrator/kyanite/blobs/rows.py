@@ -45,7 +45,7 @@ RECORD = f"CAST(json_array({COLUMNS}) AS BLOB)"
 PAGE = f"""
 SELECT CAST(json_group_array(json_array({COLUMNS})) AS BLOB) FROM (
     SELECT {COLUMNS} FROM blob
-    WHERE key > ?1 AND key >= ?2 AND (?3 IS NULL OR key < ?3) ORDER BY key LIMIT ?4
+    WHERE key > ? AND key >= ? AND key < coalesce(?, key || 'x') ORDER BY key LIMIT ?
 )
 """  # noqa: S608  # ours
 NEW_IDS = "SELECT json_group_array(id) FROM blob WHERE id >= ?"

@@ -63,9 +63,18 @@ def resolved(session: Session) -> Resolved:
     if session.resolved is None:
         from kyanite.config import resolve
 
-        flags = {"data_dir": session.data_dir, "workspace": session.workspace}
+        flags = {"data_dir": session.data_dir, "workspace": _workspace(session.workspace)}
         session.resolved = resolve(session.config, flags=flags)
     return session.resolved
+
+
+def _workspace(name: str | None) -> str | None:
+    """Return the workspace that a script of the SDK means by this name."""
+    if name is None:
+        return None
+    from kyanite.sync.identity import workspace_name
+
+    return workspace_name(name)
 
 
 def settings(session: Session) -> Settings:

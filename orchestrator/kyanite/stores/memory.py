@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from kyanite.core.events import Event
 from kyanite.core.job import JobDetails
-from kyanite.ports import Cursor, JobQuery, JobStore, Write, sort_key
+from kyanite.ports import COUNTS, ORDERS, Cursor, JobQuery, JobStore, Write, sort_key
 
 Address = tuple[str, str]
 
@@ -53,6 +53,8 @@ class MemoryStore(JobStore):
 
     async def page(self, query: JobQuery) -> list[JobDetails]:
         """Filter and sort all rows anew for each page."""
+        if query.order not in ORDERS:
+            raise ValueError(f"order {query.order!r} is not one of {', '.join(ORDERS)}")
         keyed = [(sort_key(row, query.order), row) for row in self._matching(query)]
         keyed.sort(key=lambda pair: pair[0], reverse=query.descending)
         if query.after is not None:
@@ -62,7 +64,11 @@ class MemoryStore(JobStore):
 
     async def count(self, query: JobQuery, by: str | None = None) -> dict[str, int]:
         """Count matching rows."""
-        return dict(Counter(str(getattr(row, by)) if by else "" for row in self._matching(query)))
+        if by is None:
+            return {"": sum(1 for _ in self._matching(query))}
+        if by not in COUNTS:
+            raise ValueError(f"by={by!r} is not one of {', '.join(COUNTS)}")
+        return dict(Counter(str(getattr(row, by)) for row in self._matching(query)))
 
     def _matching(self, query: JobQuery) -> Iterable[JobDetails]:
         return (

@@ -145,7 +145,7 @@ class SQLiteStore(JobStore):
         if job is None:
             rows = await self._rows(SQL["read_log"], (after, limit))
         else:
-            rows = await self._rows(SQL["read_story"], (*job, after, limit))
+            rows = await self._rows(SQL["read_story"], (*job, *job, after, limit))
         return [_readable(decode_event, body, position) for position, body in rows]
 
     async def head(self) -> int:

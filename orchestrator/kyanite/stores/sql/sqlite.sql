@@ -40,10 +40,10 @@ SELECT position, body FROM events WHERE position > ? ORDER BY position LIMIT ?
 -- name: read_story
 SELECT position, body FROM events
 WHERE job = coalesce(
-    (SELECT seq FROM jobs WHERE workspace = ?1 AND id = ?2),
-    (SELECT seq FROM tombstones WHERE workspace = ?1 AND id = ?2)
-) AND version > ?3
-ORDER BY version LIMIT ?4
+    (SELECT seq FROM jobs WHERE workspace = ? AND id = ?),
+    (SELECT seq FROM tombstones WHERE workspace = ? AND id = ?)
+) AND version > ?
+ORDER BY version LIMIT ?
 
 -- name: read_cursors
 SELECT name, position, seen FROM cursors
