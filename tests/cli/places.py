@@ -15,7 +15,7 @@ from typing import NamedTuple
 from kyanite import ProviderError, Workspace
 
 PROBLEM = b'{"cost_function":{"version":"1.0","type":"ising","terms":[{"c":-9,"ids":[0]},{"c":-3,"ids":[1,0]}]}}'
-COMMAND = [sys.executable, "-m", "kyanite.cli"]
+COMMAND = [sys.executable, "-m", "kyanite"]
 ENDLESS = ("--target", "microsoft.simulatedannealing.cpu", "-p", "sweeps=900000000", "-p", "restarts=1000")
 PATIENCE_S = 40.0
 

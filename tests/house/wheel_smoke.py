@@ -8,6 +8,7 @@ imported.
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 import tempfile
@@ -59,6 +60,14 @@ async def run_a_job(folder: Path) -> None:
         assert results == b"x", f"the echo of b'x' is {results!r}"
 
 
+def call_the_command(folder: Path) -> None:
+    """The script that the wheel installs sees the job."""
+    command = Path(sys.executable).with_name("kyanite")
+    words = [command, "job", "list", "--data-dir", folder / "workspace", "-o", "json"]
+    (job,) = json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout)
+    assert job["status"] == "Succeeded", job
+
+
 def main() -> None:
     """Outside: install and call. Inside: look and run."""
     if sys.argv[1] != INSIDE:
@@ -71,6 +80,7 @@ def main() -> None:
     assert Path(kyanite.__file__).is_relative_to(sys.prefix), f"{kyanite.__file__} is not the wheel's"
     look_at_contents()
     asyncio.run(run_a_job(Path(sys.argv[2])))
+    call_the_command(Path(sys.argv[2]))
 
 
 if __name__ == "__main__":
