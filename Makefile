@@ -18,7 +18,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: setup
 setup: $(READY) ## Make .venv with the pinned packages and Kyanite in it (PYTHON=python3.12 to choose)
@@ -67,6 +67,34 @@ check: $(READY) ## Style, format, types, import contracts and the house's own ru
 .PHONY: bench
 bench: $(READY) ## Measure, with the floors in the same run (ARGS=--help for the choices)
 	@$(IN) -m tests.bench $(ARGS)
+
+REPORT := build/reliability.jsonl
+PROOFS := tests/simulation tests/crashes tests/power_loss tests/fuzz tests/resources tests/models tests/mutation
+COVERED := tests/core tests/runtime tests/stores tests/models tests/testing tests/optimization tests/plots/test_job.py
+FLOORS := --include='*/kyanite/core/*,*/kyanite/runtime/*'
+
+.PHONY: coverage
+coverage: $(READY) ## Branch coverage of core/ and runtime/, with what is missed
+	@mkdir -p build
+	@COVERAGE_FILE=build/.coverage $(IN) -m pytest -q -n 2 $(COVERED) --cov --cov-report=
+	@COVERAGE_FILE=build/.coverage $(IN) -m coverage json -q -o build/coverage.json
+	@COVERAGE_FILE=build/.coverage $(IN) -m coverage report $(FLOORS)
+
+.PHONY: reliability-ci
+reliability-ci: coverage ## The proofs of reliability in their bounded form, and their table
+	@rm -f $(REPORT)
+	@RELIABILITY=ci RELIABILITY_REPORT=$(CURDIR)/$(REPORT) $(IN) -m pytest -q -n 2 --dist worksteal $(PROOFS)
+	@$(IN) -m tests.reliability_table $(REPORT) --coverage build/coverage.json
+
+.PHONY: reliability
+reliability: reliability-ci ## The same, and write the table into the README
+	@$(IN) -m tests.reliability_table $(REPORT) --coverage build/coverage.json --write README.md
+
+.PHONY: soak
+soak: coverage ## The proofs in full: hours
+	@rm -f $(REPORT)
+	@RELIABILITY=soak RELIABILITY_REPORT=$(CURDIR)/$(REPORT) $(IN) -m pytest -n 2 --dist worksteal $(PROOFS)
+	@$(IN) -m tests.reliability_table $(REPORT) --coverage build/coverage.json
 
 .PHONY: docs
 docs: $(READY) ## Write the generated parts of the pages, and build the site into build/site

@@ -6,6 +6,7 @@ Nothing is configured on import. `configure` is for programs that have no loggin
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from contextvars import ContextVar
 from functools import cache
@@ -20,6 +21,11 @@ SECRET_WORDS = (
     *("api_key", "access_key", "account_key", "private_key", "connection_string"),
 )
 HIDDEN = "<hidden>"
+SECRET_LENGTH_MIN = 4
+"""Shorter ones stand in too many words to be looked for."""
+_CREDENTIALS = r"(?<=://)[^/\s?#@]*:[^/\s@]+(?=@)"
+_QUERY = r"(://[^\s?#'\"\\<>]*)\?[^\s'\"\\<>]*"
+_secrets: set[str] = set()
 
 JOB: ContextVar[tuple[str, str] | None] = ContextVar("kyanite_job", default=None)
 """Id and target of the job that the current code executes. Every log line names them."""
@@ -37,13 +43,32 @@ def name_job(_logger: Any, _method: str, event: EventDict) -> EventDict:
 
 
 def hide_secrets(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Blank every value whose name says that it is a secret, and cut signed URLs at their query."""
+    """Blank every value whose name says that it is a secret, and what `without_secrets` finds in the others."""
     for name, value in event.items():
         if any(word in name.lower() for word in SECRET_WORDS):
             event[name] = HIDDEN
-        elif isinstance(value, str) and "://" in value:
-            event[name] = value.partition("?")[0]
+        elif isinstance(value, str):
+            event[name] = without_secrets(value)
     return event
+
+
+def keep_secret(secret: str) -> None:
+    """Have `without_secrets` know a secret of this process from now on."""
+    if len(secret) >= SECRET_LENGTH_MIN:
+        _secrets.add(secret)
+
+
+def without_secrets(text: str) -> str:
+    """Return a text as it may be stored and shown: secrets that are known and passwords in URLs hidden, queries cut."""
+    if "://" in text:
+        text = re.sub(_CREDENTIALS, HIDDEN, re.sub(_QUERY, r"\1", text))
+    for secret in tuple(_secrets):  # other threads may come to know more
+        text = text.replace(secret, HIDDEN)
+    return text
+
+
+def _masked(_logger: Any, _method: str, line: Any) -> str:
+    return without_secrets(line)
 
 
 @cache
@@ -94,6 +119,7 @@ def configure(style: str = "console", level: str = "INFO", stream: TextIO | None
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
                 renderer,
+                _masked,
             ],
         )
     )

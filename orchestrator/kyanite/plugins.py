@@ -9,7 +9,7 @@ import msgspec
 
 from kyanite.config.secrecy import revealed
 from kyanite.errors import ConfigError
-from kyanite.logs import HIDDEN, logger
+from kyanite.logs import keep_secret, logger, without_secrets
 from kyanite.ports import Provider
 
 GROUP = "kyanite.providers"
@@ -42,15 +42,16 @@ def providers(options: Mapping[str, Mapping[str, Any]]) -> list[Provider]:
 
 def _made(name: str, factory: Callable[..., Provider], options: Mapping[str, Any]) -> Provider:
     given, secrets = revealed(name, options)
+    for secret in secrets:
+        keep_secret(secret)
     checked = _checked(name, factory, given) if given else {}
     try:
         return factory(**checked)
     except ConfigError:
         raise
     except (TypeError, ValueError) as error:
-        told = message = str(error)
-        for secret in secrets:
-            told = told.replace(secret, HIDDEN)
+        message = str(error)
+        told = without_secrets(message)
         raise ConfigError(f"providers.{name}: {told}") from (error if told == message else None)
 
 

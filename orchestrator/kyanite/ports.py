@@ -178,6 +178,10 @@ class JobStore(ABC):
     async def buried(self, workspace: str, job_ids: Sequence[str]) -> set[str]:
         """Return which of these ids belonged to jobs that were purged."""
 
+    async def faults(self) -> list[str]:
+        """Look the storage itself over, beneath what the other methods show, and say in words what is damaged there."""
+        return []
+
 
 # Blob storage -------------------------------------------------------------------------------------------------------
 

@@ -87,13 +87,13 @@ def assert_matches(expected: str, printed: str) -> None:
 
 
 def test_make_commands_exist():
-    targets = set(re.findall(r"^([a-z]+):", (tree.ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (tree.ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert {"run", "test"} <= targets
     promised = {
         (name, target)
         for name, block in BLOCKS
         if block.language == "sh"
-        for target in re.findall(r"^\s*make ([a-z]+)", block.text, re.MULTILINE)
+        for target in re.findall(r"^\s*make ([a-z-]+)", block.text, re.MULTILINE)
     }
     assert [(name, target) for name, target in sorted(promised) if target not in targets] == []
 

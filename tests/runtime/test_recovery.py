@@ -1,19 +1,13 @@
 """What a restart does: nothing acknowledged is lost, nothing ends twice, nothing half-written is seen."""
 
-import os
-import random
-import signal
-import subprocess
-import sys
 from datetime import UTC, datetime
 
 import anyio
 
-from kyanite import OnInterrupt, Status, Workspace
+from kyanite import OnInterrupt, Status
 from kyanite.blobs.memory import MemoryBlobs
-from kyanite.core.events import FINAL_EVENTS, Began, CancelRequested, Checkpointed, RetryScheduled, Submitted, Suspended
+from kyanite.core.events import Began, CancelRequested, Checkpointed, RetryScheduled, Suspended
 from kyanite.core.job import ErrorData
-from kyanite.core.lifecycle import fold
 from kyanite.stores.memory import MemoryStore
 from kyanite.testing.stores import a_job, write
 from tests.runtime.places import executing, in_memory, settings, with_echo
@@ -169,76 +163,3 @@ async def test_leaving_gives_what_executes_its_grace_time():
         await executing(waiting)
         leaving.set()
     assert (await store.get("default", "job00001")).status is Status.SUCCEEDED
-
-
-CHILD = """
-import anyio, sys
-from kyanite import Workspace
-
-async def main():
-    async with Workspace.open(data_dir=sys.argv[1]) as workspace:
-
-        @workspace.target("acme.echo", slots=32)
-        async def echo(task):
-            content = await task.read_input()
-            await task.write_output(content * (20_000 if len(content) % 2 else 1))
-
-        async def client(name):
-            for number in range(10_000):
-                job = await workspace.submit("acme.echo", f"{name}-{number}", job_id=f"{sys.argv[2]}-{name}-{number}")
-                print(job.id, flush=True)
-                if number % 5 == 0:
-                    await job.cancel()
-
-        async with anyio.create_task_group() as group:
-            for name in range(24):
-                group.start_soon(client, name)
-
-anyio.run(main)
-"""
-
-
-def run_and_kill(path, life, chance):
-    """Run a life of the workspace, kill it at a random moment, and return the ids it had acknowledged."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(path), str(life)], stdout=subprocess.PIPE, start_new_session=True
-    )
-    acknowledged = []
-    with child:
-        for _ in range(chance.randrange(1, 400)):
-            acknowledged.append(child.stdout.readline())
-        os.killpg(child.pid, signal.SIGKILL)
-        acknowledged += child.stdout.readlines()
-    return [line.decode().strip() for line in acknowledged if line.endswith(b"\n")]
-
-
-async def test_killed_at_any_moment_nothing_is_lost_doubled_or_half_written(tmp_path):
-    """Eight lives, each killed; then one that finishes. The long form of this belongs to the reliability suite."""
-    chance = random.Random(20261121)
-    acknowledged = []
-    for life in range(8):
-        acknowledged += await anyio.to_thread.run_sync(run_and_kill, tmp_path, life, chance)
-    assert len(acknowledged) > 100
-    workspace = Workspace.open(data_dir=tmp_path)
-
-    @workspace.target("acme.echo", slots=32)
-    async def echo(task):
-        content = await task.read_input()
-        await task.write_output(content * (20_000 if len(content) % 2 else 1))
-
-    async with workspace:
-        with anyio.fail_after(40):
-            jobs = {job.id: await job.wait() async for job in workspace.list_jobs()}
-            jobs = {job.id: job async for job in workspace.list_jobs()}
-        assert set(acknowledged) <= set(jobs)
-        assert {job.details.status for job in jobs.values()} <= {Status.SUCCEEDED, Status.CANCELLED}
-        for job in jobs.values():
-            story = await job.story()
-            assert sum(isinstance(event, FINAL_EVENTS) for event in story) == 1
-            assert fold(story) == job.details
-            if job.details.status is Status.SUCCEEDED:
-                text = job.id.partition("-")[2]
-                assert await job.read_results() == text.encode() * (20_000 if len(text) % 2 else 1)
-        log = [event async for event in workspace.events()]
-        assert [event.position for event in log] == list(range(1, len(log) + 1))
-        assert sum(isinstance(event, Submitted) for event in log) == len(jobs)

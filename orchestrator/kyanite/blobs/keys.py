@@ -19,6 +19,7 @@ PART_BYTES_MAX = 255
 PARTS_MIN = 3
 OBJECTS = "objects"
 SCHEME = "kyanite:///"
+URI_LENGTH_MAX = len(SCHEME) + 3 * KEY_BYTES_MAX
 
 # Nearly all keys are of this form, and need no closer look.
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*(?:/[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*){2,}")
@@ -31,7 +32,7 @@ def safe_key(key: str) -> str:
     if not isinstance(key, str):
         raise InvalidRequest("key", f"must be text: {key!r:.200}")
     if not _is_plain(key) and (problem := _problem(key)):
-        raise InvalidRequest("key", f"{problem}: {key!r:.200}")
+        raise InvalidRequest("key", f"{problem}: {key[:KEY_BYTES_MAX]!r:.200}")
     return key
 
 
@@ -56,8 +57,10 @@ def uri_of(key: str) -> str:
 
 def key_of(uri: str) -> str:
     """Return the key that `uri_of` made this URI of. Raises `InvalidRequest` for any other spelling."""
-    if not uri.startswith(SCHEME):
-        raise InvalidRequest("uri", f"must start with {SCHEME}: {uri!r:.200}")
+    if not uri.startswith(SCHEME) or len(uri) > URI_LENGTH_MAX:
+        problem = f"must start with {SCHEME}, and not be longer than {URI_LENGTH_MAX} characters"
+        # What stands behind the first colon or question mark of another address may be a password or a signature.
+        raise InvalidRequest("uri", f"{problem}: {re.split('[:?]', uri[:KEY_BYTES_MAX])[0]!r:.200}")
     plain = uri[len(SCHEME) :]
     if _is_plain(plain):
         return plain
@@ -70,18 +73,22 @@ def key_of(uri: str) -> str:
     return key
 
 
-@lru_cache(maxsize=4_096)  # a key in use is looked at several times in a row
 def _is_plain(key: str) -> bool:
-    return len(key) <= PART_BYTES_MAX and _PLAIN.fullmatch(key) is not None
+    return len(key) <= PART_BYTES_MAX and _matches(key)
+
+
+@lru_cache(maxsize=4_096)  # a key in use is looked at several times in a row
+def _matches(key: str) -> bool:
+    return _PLAIN.fullmatch(key) is not None
 
 
 def _problem(key: str) -> str | None:
-    for character in key:
+    for character in key[:KEY_BYTES_MAX]:  # a key that goes on is refused for that
         if kind := _UNSEEN.get(unicodedata.category(character)):
             return f"must not contain {kind}"
     if "\\" in key:
         return "must not contain a backslash"
-    if len(key.encode()) > KEY_BYTES_MAX:
+    if len(key) > KEY_BYTES_MAX or len(key.encode()) > KEY_BYTES_MAX:
         return f"must not be longer than {KEY_BYTES_MAX} bytes"
     if not unicodedata.is_normalized("NFC", key):
         return "must be in Unicode normal form C"

@@ -83,6 +83,8 @@ def _found(key: str, record: bytes | None, content: bytes | None) -> object:
         blob = rows.decode_record(record, key)
     except BlobCorrupt as error:
         return error
+    if blob.key != key:
+        return BlobCorrupt(f"{key} leads to the record of another object")
     if content is not None and (len(content), hashlib.sha256(content).hexdigest()) != (blob.size, blob.sha256):
         return BlobCorrupt(f"{key} does not have the size and hash that were recorded")
     return blob, content

@@ -62,5 +62,5 @@ def _check_json(content: bytes, shown: str) -> None:
 
     try:
         msgspec.json.decode(content, type=msgspec.Raw)
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise Stop(f"{shown} is not JSON: {error}") from error

@@ -55,7 +55,7 @@ def parameter(ctx: click.Context, option: click.Parameter, pairs: tuple[str, ...
 def _value(text: str) -> Any:
     import msgspec
 
-    with suppress(msgspec.DecodeError):
+    with suppress(ValueError, RecursionError):
         return msgspec.json.decode(text)
     return text
 

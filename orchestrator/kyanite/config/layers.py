@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -17,6 +18,10 @@ from kyanite.config.secrecy import Parts, is_reference, is_secret, literals
 from kyanite.errors import ConfigError
 
 PREFIX = "KYANITE_"
+PROBLEM_MAX = 1_000
+KEY_PARTS_MAX = 32
+_KEY_PART = r"[^\s.=\[\]{},#]"
+_LONG_KEY = rf"(?<!{_KEY_PART})(?:{_KEY_PART}+[ \t]*\.[ \t]*){{{KEY_PARTS_MAX}}}"
 FILE_VARIABLE = "KYANITE_CONFIG"
 RESERVED = (
     FILE_VARIABLE,
@@ -50,7 +55,7 @@ class Source:
 
     def error(self, problem: str) -> ConfigError:
         """Return what to raise."""
-        return ConfigError(f"{self.label}: {problem}")
+        return ConfigError(f"{self.label:.{PROBLEM_MAX}}: {problem:.{PROBLEM_MAX}}")
 
 
 def from_file(path: str | Path, remark: str = "") -> list[Entry]:
@@ -60,15 +65,20 @@ def from_file(path: str | Path, remark: str = "") -> list[Entry]:
     """
     import tomllib
 
-    file = Path(path).expanduser()
+    file = Path(path)
     source = Source(f"file {file}", f"{file}{remark}")
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        file = file.expanduser()
+        source = Source(f"file {file}", f"{file}{remark}")
+        return list(_entries((), tomllib.loads(_checked_text(file.read_text(encoding="utf-8"))), source))
+    except ConfigError:
+        raise
     except OSError as error:
         raise source.error(str(error.strerror)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise source.error("it is nested too deeply") from error
+    except (ValueError, RuntimeError) as error:  # also numbers of too many digits, and `~` of nobody
         raise source.error(str(error)) from error
-    return list(_entries((), table, source))
 
 
 def from_environment(environ: Mapping[str, str]) -> list[Entry]:
@@ -125,8 +135,8 @@ def _option(name: str, parts: Parts, text: str) -> Any:
     import tomllib
 
     try:
-        table = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+        table = tomllib.loads(_checked_text(f"value = {text}"))
+    except (ValueError, RecursionError):
         table = {"value": text}
     value = table["value"] if len(table) == 1 else text
     if is_secret(parts) and not isinstance(value, dict):
@@ -154,7 +164,7 @@ def _checked(parts: Parts, value: Any, source: Source) -> Any:
     kind = leaves()[parts]
     try:
         return converted(value, kind, loose=source.loose)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):
         raise source.error(f"{dotted(parts)} {refusal(parts, kind, value)}") from None
 
 
@@ -168,6 +178,13 @@ def _options(parts: Parts, value: Any, source: Source) -> Iterator[Entry]:
             yield from _options((*parts, name), item, source)
     else:
         yield Entry(parts, value, source.origin)
+
+
+def _checked_text(text: str) -> str:
+    # The standard library's reader takes time and memory with the square of a dotted key's length.
+    if re.search(_LONG_KEY, text):
+        raise ValueError(f"a key has more than {KEY_PARTS_MAX} parts")
+    return text
 
 
 def _unknown(parts: Parts) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from typing import Any
 
+DECIMAL_BITS_MAX = 14_000
 _BARE_KEY = r"[A-Za-z0-9_-]+"
 
 
@@ -26,7 +27,7 @@ def value_text(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case int() | float():
-            return repr(value)
+            return _number(value)
         case datetime() | date() | time():
             return value.isoformat()
         case Mapping():
@@ -35,6 +36,12 @@ def value_text(value: Any) -> str:
         case list() | tuple():
             return f"[{', '.join(value_text(item) for item in value if item is not None)}]"
     return _quoted(str(value))
+
+
+def _number(value: float) -> str:
+    if isinstance(value, int) and value.bit_length() > DECIMAL_BITS_MAX:
+        return hex(value)  # as it must have been written: Python reads and writes no decimal number of that length
+    return repr(value)
 
 
 def _quoted(text: str) -> str:

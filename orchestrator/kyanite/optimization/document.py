@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any
@@ -106,8 +107,20 @@ def encoded(value: Any) -> bytes:
 
 
 def read(content: str | bytes) -> Any:
-    """Return the values of a JSON document, gzip undone. Raises `json.JSONDecodeError`."""
-    raw = gzip.decompress(content) if isinstance(content, bytes) and content[:2] == _GZIP_MAGIC else content
+    """Return the values of a JSON document, gzip undone. Raises `json.JSONDecodeError`, and `ValueError` for gzip that
+    is damaged and for a document that is nested too deeply.
+    """
+    try:
+        if isinstance(content, bytes) and content[:2] == _GZIP_MAGIC:
+            content = gzip.decompress(content)
+        return _values(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"the gzip stream is damaged: {error}") from error
+    except RecursionError as error:
+        raise ValueError("the document is nested too deeply") from error
+
+
+def _values(raw: str | bytes) -> Any:
     try:
         return msgspec.json.decode(raw)
     except ValueError:

@@ -192,14 +192,22 @@ class Problem:
     ) -> Self:
         """Return the problem that `serialize` wrote, under `name` or its own; the JSON may be gzipped.
 
-        Raises `json.JSONDecodeError`, `KeyError` if a part is missing or the type unknown, `RuntimeError` for a
-        coefficient that is no number, and `ValueError` for what is no problem, or protobuf, which is not read here.
+        Raises `json.JSONDecodeError`, `KeyError` if a part is missing or the type unknown, `TypeError` if one is of
+        another type, `RuntimeError` for a coefficient that is no number, and `ValueError` for what is no problem, or
+        protobuf, which is not read here.
         """
         if content_type is ContentType.protobuf or isinstance(input_problem, list):
             raise ValueError("input_problem must be JSON: protobuf is not read here")
         content = read(input_problem)
         if not isinstance(content, dict):
             raise ValueError(f"input_problem must be a JSON object, not {content!r:.100}")  # noqa: TRY004  # as the rest
+        try:
+            return cls._of(content, name)
+        except (AttributeError, IndexError) as error:
+            raise ValueError(f"input_problem is no problem: {error}") from error
+
+    @classmethod
+    def _of(cls, content: dict[str, Any], name: str | None) -> Self:
         function = content["cost_function"]
         problem = cls(
             (content.get("metadata") or {}).get("name") if name is None else name,
@@ -208,6 +216,9 @@ class Problem:
         )
         problem.add_terms([SlcTerm.from_dict(group) for group in function.get("terms_slc", ())])
         problem.init_config = function.get("initial_configuration")
+        if not isinstance(problem.init_config, Mapping | None):
+            given = f"{problem.init_config!r:.100}"
+            raise ValueError(f"initial_configuration must be a JSON object, not {given}")  # noqa: TRY004  # as the rest
         return problem
 
     async def upload(

@@ -26,9 +26,9 @@ from kyanite.core.events import (
 )
 from kyanite.core.job import JobDetails, Needs, Status, Target
 from kyanite.core.queueing import Assignment, Pool, Turn, assign
-from kyanite.errors import InvalidRequest
+from kyanite.errors import InvalidRequest, JobNotFound
 from kyanite.ports import JobQuery, JobStore, Provider
-from kyanite.runtime.execution import Execution, Surroundings
+from kyanite.runtime.execution import Execution, Surroundings, patiently
 from kyanite.runtime.lane import Lane
 from kyanite.runtime.records import Address, Change
 from kyanite.runtime.recovery import elsewhere, resume, unfinished
@@ -87,13 +87,21 @@ class Dispatcher:
 
     async def _take_up(self, lane: Lane) -> None:
         # Found whole before the first is resumed: afterwards the store also shows what this process executes.
-        for details in await unfinished(self._store, lane.queue.workspace, lane.target.id):
-            self._around.journal.hold(details)
-            row = await resume(self._around, lane.target, details)
+        interrupted = await patiently(
+            self._around.entropy, unfinished, self._store, lane.queue.workspace, lane.target.id
+        )
+        for details in interrupted:
+            address = (details.workspace, details.id)
+            self._around.journal.hold_unread(address)
+            try:
+                row = await resume(self._around, lane.target, details)
+            except JobNotFound:
+                self._around.journal.release(address)  # cancelled and deleted since it was found
+                continue
             if row.final:
-                self._around.journal.release((row.workspace, row.id))
-            elif row.version == details.version:
-                self._queue_again(lane, row)  # nothing was recorded, so nothing else queues it
+                self._around.journal.release(address)
+            elif row.interruptions == details.interruptions:
+                self._queue_again(lane, row)  # no `Resumed` was recorded, so nothing else queues it
         await self._refill(lane)
 
     async def stop(self, grace_s: float) -> None:
@@ -114,6 +122,8 @@ class Dispatcher:
         lane = self.lanes.get((after.workspace, after.target))
         if lane is None:
             return
+        if lane.refilling:
+            lane.changed[after.id] = after
         if after.final:
             if before is not None and not before.final:
                 self._ended(lane, after)
@@ -207,7 +217,7 @@ class Dispatcher:
             after=lane.boundary,
             limit=lane.refill_size,
         )
-        for row in lane.refilled(await self._store.page(query)):
+        for row in lane.refilled(await patiently(self._around.entropy, self._store.page, query)):
             self._admit(lane, row)
         self._decide_soon()
 

@@ -16,6 +16,7 @@ TAGS_MAX = 64
 TAG_LENGTH_MAX = 256
 PARAMS_BYTES_MAX = 1 << 20
 METADATA_BYTES_MAX = 1 << 16
+DEPTH_MAX = 100
 PRIORITY_MAX = 1_000
 ATTEMPTS_MAX = 100
 TIMEOUT_MAX_S = 366 * 86_400.0
@@ -66,8 +67,7 @@ def checked_json(field: str, value: object, bytes_max: int) -> Any:
         raise InvalidRequest(field, f"can not be written as JSON: {error}") from error
     if len(encoded) > bytes_max:
         raise InvalidRequest(field, f"is {len(encoded):,} bytes of JSON; at most {bytes_max:,} are allowed")
-    # msgspec writes numbers that JSON has no word for as null.
-    _refuse_nonfinite(field, value)
+    _refuse_unreadable(field, value)
     return msgspec.json.decode(encoded)
 
 
@@ -105,12 +105,15 @@ def checked_timeout(value: object) -> float | None:
     return float(value)
 
 
-def _refuse_nonfinite(field: str, value: object) -> None:
+def _refuse_unreadable(field: str, value: object, depth: int = 0) -> None:
+    """Refuse what would not come back: numbers that msgspec writes as null, and more depth than every reader has."""
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidRequest(field, f"is {value}; a number must be finite")
+    if depth > DEPTH_MAX:
+        raise InvalidRequest(field.partition(".")[0].partition("[")[0], f"is nested more than {DEPTH_MAX} deep")
     if isinstance(value, Mapping):
         for key, item in value.items():
-            _refuse_nonfinite(f"{field}.{key}", item)
-    elif isinstance(value, list | tuple):
+            _refuse_unreadable(f"{field}.{key}", item, depth + 1)
+    elif isinstance(value, list | tuple | set | frozenset):
         for at, item in enumerate(value):
-            _refuse_nonfinite(f"{field}[{at}]", item)
+            _refuse_unreadable(f"{field}[{at}]", item, depth + 1)

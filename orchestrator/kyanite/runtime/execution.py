@@ -199,14 +199,19 @@ class Execution:
 
     async def _patiently(self, action: Callable[..., Awaitable[T]], *arguments: Any) -> T:
         """Repeat while the blob store is out: a job does not fail for that; its time limit still holds."""
-        failures = 0
-        while True:
-            try:
-                return await action(*arguments)
-            except StoreUnavailable as error:
-                failures += 1
-                self.log.warning("blob store unavailable", error=str(error), failures=failures)
-                await anyio.sleep(delay_s(failures, PATIENCE, self._around.entropy.random()))
+        return await patiently(self._around.entropy, action, *arguments)
+
+
+async def patiently(entropy: Entropy, action: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+    """Do what can be repeated, and repeat it while the store is out."""
+    failures = 0
+    while True:
+        try:
+            return await action(*arguments)
+        except StoreUnavailable as error:
+            failures += 1
+            logger().warning("store unavailable", error=str(error), failures=failures)
+            await anyio.sleep(delay_s(failures, PATIENCE, entropy.random()))
 
 
 def encode_content(content: Any, field: str) -> tuple[Content, str]:

@@ -171,7 +171,7 @@ def decode_results(raw: bytes, content_type: str) -> Any:
         if raw[:2] == b"\x1f\x8b":
             plain = gzip.decompress(raw)
         return plain.decode() if kind.startswith("text/") else msgspec.json.decode(plain)
-    except (ValueError, OSError, EOFError, zlib.error) as error:
+    except (ValueError, OSError, EOFError, RecursionError, zlib.error) as error:
         if kind == "application/json" or kind.startswith("text/"):
             raise BlobCorrupt(f"the output is not {kind}: {error}") from error
         return plain

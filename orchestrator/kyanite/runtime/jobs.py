@@ -44,7 +44,7 @@ class Jobs:
     async def fetch(self, job_id: str) -> JobDetails:
         """Return a job's newest row. Raises `JobNotFound`."""
         engine = self._engine
-        row = engine.journal.current((self._workspace, job_id)) or await engine.storage.store.get(
+        row = engine.journal.settled((self._workspace, job_id)) or await engine.storage.store.get(
             self._workspace, job_id
         )
         if row is None:

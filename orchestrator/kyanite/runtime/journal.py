@@ -56,11 +56,22 @@ class Journal:
         """Return the newest row, if it is at hand; the store's is the newest if not."""
         return self._rows.get(address)
 
+    def settled(self, address: Address) -> JobDetails | None:
+        """Return the newest row, if it is at hand and no commit under way may have put a newer one into the store.
+
+        Whoever has seen that newer one, in a list or in the log, must not be shown an older one after it.
+        """
+        return None if address in self._under_way else self._rows.get(address)
+
     def hold(self, details: JobDetails) -> None:
         """Keep a job's row at hand until `release`: it is queued in memory, or executing."""
         address = (details.workspace, details.id)
         self._held.add(address)
         self._rows.setdefault(address, details)
+
+    def hold_unread(self, address: Address) -> None:
+        """Keep a job's row at hand from its next record on: the caller's may be outdated."""
+        self._held.add(address)
 
     def holds(self, address: Address) -> bool:
         """Tell whether a row is kept at hand."""
@@ -247,22 +258,34 @@ class Journal:
     async def _refused(self, request: Record) -> None:
         """The stored row is another one: fetch it and decide again, or say that the id is taken."""
         self._under_way.discard(request.address)
-        self._rows.pop(request.address, None)
         request.conflicts += 1
         if request.birth:
+            # A row that is at hand by now has been read from the store meanwhile: whoever holds it goes on with it.
             request.resolve(None)
-        elif request.conflicts > CONFLICTS_MAX:
+            return
+        self._rows.pop(request.address, None)
+        if request.conflicts > CONFLICTS_MAX:
             request.fail(Conflict(f"job {request.address[1]} keeps changing under its owner"))
         else:
             await self._fetch(request)
 
     async def _fetch(self, request: Record) -> None:
-        try:
-            await self._load(request.address)
-        except KyaniteError as error:
-            request.fail(error)
-        else:
-            self._inbox.append(request)
+        failures = 0
+        while True:
+            try:
+                await self._load(request.address)
+            except StoreUnavailable as error:
+                if self._closing:
+                    request.fail(error)
+                    return
+                failures += 1
+                await self._pause(failures)
+            except KyaniteError as error:
+                request.fail(error)
+                return
+            else:
+                self._inbox.append(request)
+                return
 
     async def _after_failure(self, batch: list[Record], error: KyaniteError, failures: int) -> list[Record]:
         """Wait, find out what was stored after all, and return what is to be tried again.

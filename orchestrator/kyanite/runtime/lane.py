@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from kyanite.core.job import JobDetails, Needs, Target
+from kyanite.core.job import JobDetails, Needs, Status, Target
 from kyanite.core.queueing import LAST, Key, Ready, ReadyQueue
 from kyanite.ports import Provider
 
@@ -28,6 +28,8 @@ class Lane:
         self.refilling = True
         self.arrivals: list[JobDetails] = []
         """Submitted past the boundary during a refill, which may have read the store before them."""
+        self.changed: dict[str, JobDetails] = {}
+        """The newest rows of jobs that changed during a refill, which may have read the store before that."""
         self.uninspected: deque[str] = deque()
         self.inspecting: dict[str, JobDetails] = {}
         """Jobs of the window that wait for inspection or are in it."""
@@ -103,11 +105,11 @@ class Lane:
         self.refilling = False
         last = page[-1] if len(page) >= self.refill_size else None
         self.boundary = (last.rank, last.id) if last is not None else LAST
-        read = {details.id for details in page}
-        missed = [
-            details
-            for details in self.arrivals
-            if details.id not in read and (details.rank, details.id) <= self.boundary
-        ]
+        found = {details.id: self.changed.get(details.id, details) for details in page + self.arrivals}
         self.arrivals = []
-        return page + missed
+        self.changed = {}
+        return [
+            details
+            for details in found.values()
+            if details.status is Status.WAITING and (details.rank, details.id) <= self.boundary
+        ]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 
 import anyio
+from msgspec.structs import replace
 
 from kyanite.core.backoff import delay_s
 from kyanite.core.events import (
@@ -21,8 +23,8 @@ from kyanite.core.events import (
     Suspended,
 )
 from kyanite.core.job import ErrorData, JobDetails, Needs, Status
-from kyanite.errors import InvalidRequest, KyaniteError, OutputMissing, ProviderError, RetryableError
-from kyanite.logs import JOB
+from kyanite.errors import InvalidRequest, JobNotFound, KyaniteError, OutputMissing, ProviderError, RetryableError
+from kyanite.logs import JOB, without_secrets
 from kyanite.ports import Provider
 from kyanite.runtime.execution import Execution, Surroundings
 from kyanite.runtime.records import Address
@@ -57,6 +59,9 @@ async def run_job(
         # Decided after `begin`, which may take effect although nobody waits for it any more.
         around.journal.post(address, lambda now: (Suspended(),) if began and now.driving else ())
         raise
+    except JobNotFound:
+        # It ended otherwise and was deleted, while this execution was on its way here or stopping.
+        return
     finally:
         JOB.set(None)
 
@@ -120,7 +125,15 @@ def _failure(around: Surroundings, execution: Execution, error: Exception) -> Ev
 
 
 def error_data(error: Exception) -> ErrorData:
-    """Return what a job's row says of an error: a provider's own words, or ours for what it did not foresee."""
+    """Return what a job's row says of an error: a provider's own words, or ours for what it did not foresee.
+
+    Such words may quote a signed URL or a password: those are hidden, for a row is there to be shown.
+    """
+    told = _told(error)
+    return replace(told, message=without_secrets(told.message), details=tuple(map(without_secrets, told.details)))
+
+
+def _told(error: Exception) -> ErrorData:
     if isinstance(error, ProviderError):
         return error.error
     if isinstance(error, InvalidRequest):
@@ -141,7 +154,8 @@ async def inspect_job(around: Surroundings, provider: Provider, details: JobDeta
             event = Failed(error=beyond(needs, whole))
     except Exception as error:  # noqa: BLE001  # whatever an inspection raises refuses its input, and nothing else
         event = Failed(error=error_data(error))
-    await around.journal.record(address, lambda row: (event,) if row.status is Status.WAITING else ())
+    with suppress(JobNotFound):  # cancelled and deleted meanwhile
+        await around.journal.record(address, lambda row: (event,) if row.status is Status.WAITING else ())
 
 
 def beyond(needs: Needs, whole: Needs) -> ErrorData:

@@ -15,6 +15,7 @@ from kyanite.errors import StoreUnavailable
 from kyanite.logs import logger
 from kyanite.ports import Clock, Cursor, Entropy, JobStore, Subscriber
 from kyanite.runtime.bus import Bus
+from kyanite.runtime.execution import patiently
 from kyanite.runtime.system import being_cancelled
 
 RETRY = Backoff(first_s=0.1, factor=2.0, most_s=60.0)
@@ -49,7 +50,7 @@ class Subscriptions:
 
         `now` is the position at which a subscription that is new begins.
         """
-        position = await self._begin(subscription, now)
+        position = await patiently(self._entropy, self._begin, subscription, now)
         failures = 0
         while True:
             try:

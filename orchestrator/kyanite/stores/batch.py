@@ -10,6 +10,7 @@ from kyanite.core.events import Amended, Submitted, encode_details, encode_event
 from kyanite.errors import Conflict, StoreUnavailable
 from kyanite.ports import Write, microseconds
 from kyanite.stores.queries import load, many, width
+from kyanite.stores.seal import sealed
 from kyanite.stores.seam import CONSTRAINT, result_code
 
 T = TypeVar("T")
@@ -105,7 +106,7 @@ def _rows(write: Write, head: int) -> Iterable[Row]:
     details, first = write.details, write.events[0]
     address = (details.workspace, details.id)
     body = encode_details(details).decode()
-    event = encode_event(first).decode()
+    event = sealed(encode_event(first))
     version, expected, status = details.version, write.expected_version, details.status.value
     if expected == 0:
         born = (details.target, details.provider_id, details.name, microseconds(details.creation_time), details.rank)
@@ -113,7 +114,7 @@ def _rows(write: Write, head: int) -> Iterable[Row]:
     else:
         yield ("change", *address, head + 1, version, expected, status, body, event, *NO_LABELS)
     for offset, later in enumerate(write.events[1:], start=1):
-        event = encode_event(later).decode()
+        event = sealed(encode_event(later))
         yield ("event", *address, head + 1 + offset, 0, expected + offset, 0, 0, event, *NO_LABELS)
     yield from _labels(write, address)
 

@@ -33,7 +33,7 @@ def mapped(where: object) -> Iterator[None]:
         raise kind(f"{where}: {error.strerror}") from error
     except Exception as error:
         code = result_code(error)
-        if isinstance(error, sqlite3.OperationalError) and code is None:
+        if isinstance(error, sqlite3.OperationalError | UnicodeDecodeError) and code is None:
             raise StoreCorrupt(f"{where}: {error}") from error  # text that is not UTF-8: SQLite itself does not look
         if code is None:
             raise

@@ -9,7 +9,7 @@ from kyanite.stores.queries import load
 
 SQL = load("sqlite.sql")
 COLUMNS = {"creation_time": ("created", "id"), "rank": ("rank", "id")}
-PAST_ANY_TEXT = "\U0010ffff"
+LAST_CHARACTER = "\U0010ffff"
 
 Statement = tuple[str, list[Any]]
 
@@ -53,8 +53,11 @@ def _filters(query: JobQuery) -> Statement:
             parameters += values
     for column, prefix in (("name", query.name_prefix), ("id", query.id_prefix)):
         if prefix:
-            parts.append(f"{column} >= ? AND {column} < ?")
-            parameters += [prefix, prefix + PAST_ANY_TEXT]
+            parts.append(f"{column} >= ?")
+            parameters.append(prefix)
+        if past := _past(prefix):
+            parts.append(f"{column} < ?")
+            parameters.append(past)
     if query.tag is not None:
         parts.append(SQL["has_tag"])
         parameters.append(query.tag)
@@ -63,3 +66,12 @@ def _filters(query: JobQuery) -> Statement:
             parts.append(f"created {sign} ?")
             parameters.append(microseconds(time))
     return "".join(f" AND {part}" for part in parts), parameters
+
+
+def _past(prefix: str) -> str:
+    """Return the least text greater than all that begins with the prefix; empty where no text is."""
+    stem = prefix.rstrip(LAST_CHARACTER)
+    if not stem:
+        return ""
+    following = ord(stem[-1]) + 1
+    return stem[:-1] + chr(0xE000 if following == 0xD800 else following)  # no text holds half a surrogate pair

@@ -24,8 +24,10 @@ from kyanite.core.job import JobDetails
 from kyanite.errors import ReadOnly, StoreCorrupt, StoreUnavailable, WorkspaceClosed
 from kyanite.ports import Cursor, JobQuery, JobStore, Write, microseconds
 from kyanite.stores.batch import SQL, Connection, Row, only, store, transaction
+from kyanite.stores.folder import make_folder
 from kyanite.stores.lock import lock
 from kyanite.stores.queries import migrations
+from kyanite.stores.seal import checked
 from kyanite.stores.seam import mapped
 from kyanite.stores.select import count_statement, page_statement
 
@@ -71,7 +73,7 @@ class SQLiteStore(JobStore):
             raise StoreUnavailable(f"{self.path} does not exist yet; nothing to read")
         if not read_only:
             with mapped(self.path):
-                self.path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(self.path.parent)
                 self._lock = lock(self.path.with_name(self.path.name + ".lock"), endpoint)
             self._writing = ThreadPoolExecutor(1, "kyanite-store-write")
         self._reading = ThreadPoolExecutor(READERS_MAX, "kyanite-store-read")
@@ -146,11 +148,14 @@ class SQLiteStore(JobStore):
             rows = await self._rows(SQL["read_log"], (after, limit))
         else:
             rows = await self._rows(SQL["read_story"], (*job, *job, after, limit))
-        return [_readable(decode_event, body, position) for position, body in rows]
+        return [_readable(decode_event, checked(body), position) for position, body in rows]
 
     async def head(self) -> int:
         """Read the counter that positions come from."""
-        return int((await self._rows(SQL["head"]))[0][0])
+        match await self._rows(SQL["head"]):
+            case [(int(position),)]:
+                return position
+        raise StoreCorrupt(f"{self.path}: the counter that positions come from can not be read")
 
     async def cursors(self, save: Sequence[Cursor] = ()) -> dict[str, Cursor]:
         """Store and read cursors."""
@@ -172,6 +177,10 @@ class SQLiteStore(JobStore):
         """Look among the tombstones."""
         rows = await self._rows(SQL["find_buried"], (workspace, msgspec.json.encode(job_ids).decode()))
         return {job_id for (job_id,) in rows}
+
+    async def faults(self) -> list[str]:
+        """Have SQLite compare its indexes with its tables, and look at every page."""
+        return [text for (text,) in await self._rows("PRAGMA integrity_check") if text != "ok"]
 
     async def _transact(self, action: Callable[[Connection], T]) -> T:
         return await self._with_writer(lambda connection: transaction(connection, partial(action, connection)))
@@ -213,9 +222,9 @@ def _readable(decode: Callable[..., T], body: str, *where: int) -> T:
     """Decode what lies in the file. Raises `StoreCorrupt` where it is not what was written."""
     try:
         return decode(body, *where)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         text = f"what begins {body[:80]!r}{' at position ' if where else ''}{', '.join(map(str, where))}"
-        raise StoreCorrupt(f"{text} can not be read: {error}") from error
+        raise StoreCorrupt(f"{text} can not be read: {error!s:.200}") from error
 
 
 def schema_version(connection: Connection) -> int:

@@ -18,11 +18,12 @@ RESTART: Final = 5
 BEAT: Final = 6
 SIZE: Final = 16
 _DOUBLE_BYTES: Final = 8
+_SWEEPS_MAX: Final = 2.0**63
 
 
 class Progress(NamedTuple):
-    """How far a run is: the share that is done, the lowest cost (infinite before the first), and sweeps
-    done.
+    """How far a run is: the share that is done, 0 to 1, the lowest cost (infinite before the first), and
+    sweeps done.
     """
 
     fraction: float
@@ -34,10 +35,14 @@ class ControlBlock:
     """Anonymous shared memory; `fd` is for the worker to inherit."""
 
     def __init__(self) -> None:
-        """Make a block of zeros."""
+        """Make a block of zeros. Raises `OSError`."""
         self.fd = _anonymous_fd()
-        os.ftruncate(self.fd, SIZE * _DOUBLE_BYTES)
-        self._memory = mmap.mmap(self.fd, SIZE * _DOUBLE_BYTES)
+        try:
+            os.ftruncate(self.fd, SIZE * _DOUBLE_BYTES)
+            self._memory = mmap.mmap(self.fd, SIZE * _DOUBLE_BYTES)
+        except OSError:
+            os.close(self.fd)
+            raise
         self._doubles = memoryview(self._memory).cast("d")
 
     def reset(self) -> None:
@@ -50,10 +55,12 @@ class ControlBlock:
         """Ask the run to end with the best it has."""
         self._doubles[STOP] = 1.0
 
-    def progress(self) -> Progress:
-        """Return how far the run is."""
-        doubles = self._doubles
-        return Progress(doubles[FRACTION], doubles[BEST_COST], int(doubles[SWEEP]))
+    def progress(self) -> Progress | None:
+        """Return how far the run is; `None` where the block does not hold what a run writes there."""
+        fraction, best_cost, sweep = self._doubles[FRACTION], self._doubles[BEST_COST], self._doubles[SWEEP]
+        if not (0 <= fraction <= 1 and 0 <= sweep <= _SWEEPS_MAX and best_cost == best_cost):  # noqa: PLR0124  # NaN
+            return None
+        return Progress(fraction, best_cost, int(sweep))
 
     def close(self) -> None:
         """Give the memory back."""

@@ -100,8 +100,21 @@ _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 
-read_request = _requests.decode
-read_reply = _replies.decode
+
+def read_request(content: bytes) -> Request:
+    """Read what a frame holds. Raises `ValueError` for what is no request."""
+    try:
+        return _requests.decode(content)
+    except RecursionError as error:
+        raise ValueError("the request is nested too deeply") from error
+
+
+def read_reply(content: bytes) -> Reply:
+    """Read what a frame holds. Raises `ValueError` for what is no reply."""
+    try:
+        return _replies.decode(content)
+    except RecursionError as error:
+        raise ValueError("the reply is nested too deeply") from error
 
 
 def frame(message: Request | Reply) -> bytearray:
@@ -117,11 +130,13 @@ def frame(message: Request | Reply) -> bytearray:
 
 def take_frame(buffer: bytearray) -> bytes | None:
     """Remove the first whole frame from the buffer and return what it holds, or `None` if there is none
-    yet.
+    yet. Raises `ValueError` for a length that no frame has.
     """
     if len(buffer) < _LENGTH.size:
         return None
     (length,) = _LENGTH.unpack_from(buffer)
+    if length > FRAME_BYTES_MAX:
+        raise ValueError(f"a frame of {length} bytes is longer than {FRAME_BYTES_MAX}")
     end = _LENGTH.size + length
     if len(buffer) < end:
         return None

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Final
 
 import anyio
@@ -45,15 +46,15 @@ class WorkerProcess:
         self._pending: asyncio.Future[Reply] | None = None
         self._received = bytearray()
         self._unsent = bytearray()
-        self._connection, theirs = socket.socketpair()
-        self._connection.setblocking(False)
-        with theirs:
-            try:
+        self._reason = ""
+        with ExitStack() as undo:
+            undo.callback(self.control.close)
+            self._connection, theirs = socket.socketpair()
+            undo.callback(self._connection.close)
+            with theirs:
+                self._connection.setblocking(False)
                 self._process = _started(theirs.fileno(), self.control.fd, environment)
-            except OSError:
-                self._connection.close()
-                self.control.close()
-                raise
+            undo.pop_all()
         self._loop.add_reader(self._connection, self._on_readable)
 
     @property
@@ -122,11 +123,26 @@ class WorkerProcess:
             self._hang_up()
             return
         self._received += chunk
-        content = take_frame(self._received)
-        if content is not None and self._pending is not None:
-            pending, self._pending = self._pending, None
-            if not pending.done():
-                pending.set_result(read_reply(content))
+        try:
+            content = take_frame(self._received)
+            reply = None if content is None else read_reply(content)
+        except ValueError as error:
+            self._disown(f"said what is no reply: {error!s:.100}")
+            return
+        if reply is None:
+            return
+        if self._pending is None or self._received:
+            self._disown("said more than it was asked for")  # what nobody waits for would be taken for the next reply
+            return
+        pending, self._pending = self._pending, None
+        if not pending.done():
+            pending.set_result(reply)
+
+    def _disown(self, reason: str) -> None:
+        """Kill a process that makes no sense; whoever waits hears why when it is gone."""
+        self._received.clear()
+        self._reason = reason
+        self.kill()
 
     def _hang_up(self) -> None:
         self._loop.remove_reader(self._connection)
@@ -150,6 +166,8 @@ class WorkerProcess:
 
     def _death(self) -> RetryableError:
         status = self._process.returncode
+        if self._reason:
+            return RetryableError("WorkerDied", f"worker process {self.pid} {self._reason}; it was killed")
         if status is None or status >= 0:
             return RetryableError("WorkerDied", f"worker process {self.pid} ended with exit status {status}")
         try:

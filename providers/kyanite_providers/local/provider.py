@@ -160,6 +160,8 @@ class LocalProvider(Provider):
                 points = [list(point) for point in solved.convergence]
                 task.note(convergence=points, sweeps=solved.sweeps, search_s=solved.search_s)
                 content = output if solved.output is None else solved.output
+                if content is output and not output.is_file():
+                    raise ProviderError("ProviderFault", "the worker wrote no output")
                 await task.write_output(content, content_type="application/json")
         finally:
             output.unlink(missing_ok=True)

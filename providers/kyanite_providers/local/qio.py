@@ -128,7 +128,7 @@ def _fault(error: msgspec.ValidationError, prefix: str = "", shift: int = 0) -> 
     problem, path = (match["problem"], match["path"] or "") if match else (str(error), "")
     if shift:
         path = re.sub(r"^\[(\d+)\]", lambda index: f"[{int(index[1]) + shift}]", path)
-    path = (prefix + path).removeprefix(".")
+    path = (prefix + path).removeprefix(".")[:_PROBLEM_MAX]
     if missing := _MISSING.match(problem):
         path = f"{path}.{missing['field']}".removeprefix(".")
         return invalid("AZQ102", path, "is missing")
@@ -151,7 +151,7 @@ def _malformed(error: msgspec.DecodeError, plain: bytes | bytearray) -> Provider
         return invalid("AZQ103", found.error.target, f"{literal[0].decode()} is not a finite number")
     except msgspec.ValidationError as found:
         return invalid("AZQ103", _fault(found).error.target, f"{literal[0].decode()} is not a finite number")
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return invalid("AZQ105", None, str(error))
     return invalid("AZQ105", None, str(error))
 

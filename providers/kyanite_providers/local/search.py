@@ -10,6 +10,7 @@ import anyio
 from kyanite.errors import ProviderError
 from kyanite.ports import Task
 from kyanite_providers.local.control import Progress
+from kyanite_providers.local.convergence import POINTS_MAX
 from kyanite_providers.local.frames import Refused, Reply, Run, Solved, raised
 from kyanite_providers.local.pool import WorkerPool
 from kyanite_providers.local.process import WorkerProcess
@@ -44,9 +45,12 @@ class Search:
                 raise error
             case Refused() as refused:
                 raise raised(refused)
-            case Solved() as solved:
+            case Solved() as solved if _makes_sense(solved):
                 return solved
-        return None
+            case None:
+                return None
+            case other:
+                raise ProviderError("ProviderFault", f"the worker's answer, {type(other).__name__}, makes no sense")
 
     async def _ask(self, scope: anyio.CancelScope) -> None:
         source = self._request.source
@@ -81,6 +85,13 @@ class Search:
         if self._worker is None or not self._worker.alive:
             return
         progress = self._worker.control.progress()
-        if progress != self._told and math.isfinite(progress.best_cost):
+        if progress is not None and progress != self._told and math.isfinite(progress.best_cost):
             self._told = progress
             self._task.progress(progress.fraction, sweep=progress.sweep, best_cost=progress.best_cost)
+
+
+def _makes_sense(solved: Solved) -> bool:
+    """Tell whether what a worker says of its search can stand in a job's row."""
+    points = solved.convergence
+    figures = [solved.search_s, *(figure for point in points[:POINTS_MAX] for figure in point)]
+    return len(points) <= POINTS_MAX and all(map(math.isfinite, figures)) and solved.sweeps >= 0

@@ -99,6 +99,11 @@ class Audit:
             yield
         async for _ in self._unbalanced(head):
             yield
+        await self._look_beyond()
+        yield
+        for text in await self._store.faults():
+            self._report("storage-damaged", text)
+        yield
 
     # The log ----------------------------------------------------------------------------------------------------------
 
@@ -141,6 +146,19 @@ class Audit:
             yield
         self.tally.jobs, self.tally.purged, self.tally.blobs = jobs, purged, blobs
 
+    async def _look_beyond(self) -> None:
+        """Report a log that goes on past the counter that positions come from: what is next would be refused."""
+        head = await self._store.head()
+        try:
+            beyond = await self._store.events(head, 1)
+        except Exception as error:  # noqa: BLE001  # whatever a damaged body makes the store raise
+            only_unreadable(error)
+            self._report("unreadable", f"an event can not be read: {error}", position=head + 1)
+            return
+        # Read again: the log may just have grown.
+        if beyond and beyond[0].position > await self._store.head():
+            self._report("log-broken", "the log goes on past the last position given out", position=beyond[0].position)
+
     # Jobs -------------------------------------------------------------------------------------------------------------
 
     async def _settle(self, stories: Stories) -> None:
@@ -181,7 +199,8 @@ class Audit:
         for workspace, job_id in stories:
             by_workspace.setdefault(workspace, []).append(job_id)
         for workspace, job_ids in by_workspace.items():
-            for job_id in await self._store.buried(workspace, job_ids):
+            # A damaged tombstone may give back an id that was not asked for.
+            for job_id in (await self._store.buried(workspace, job_ids)).intersection(job_ids):
                 story = stories.pop((workspace, job_id))
                 self._accounts[_account((workspace, job_id))] -= len(story)
                 self.tally.purged += story[0].version == 1
@@ -219,7 +238,7 @@ class Audit:
             for kind, text in examine(row, story):
                 self._report(kind, text, address)
             await self._examine_blobs([row])
-        elif await self._store.buried(address[0], [address[1]]):
+        elif address[1] in await self._store.buried(address[0], [address[1]]):
             self.tally.purged += 1
         else:
             self._report("row-missing", "the log has events of a job with neither row nor tombstone", address)

@@ -21,6 +21,7 @@ Kind: TypeAlias = Literal[
     "times-decrease",
     "position-missing",
     "unreadable",
+    "storage-damaged",  # beneath the rows: an index, or a page
     "blob-missing",
     "blob-differs",
 ]
