@@ -158,6 +158,21 @@ async def test_what_can_not_be_read_back_is_said_to_be_corrupt(path, content):
                 await read
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("rank", 7.5), ("created", 1), ("version", 7), ("foreign_input", "kyanite:///x/y/z")],
+)
+async def test_a_row_that_is_filed_under_what_it_does_not_say_is_a_fault(path, column, value):
+    async with opened(path) as store:
+        await store.commit([write(None, birth=a_job(1)), write(None, birth=a_job(2))])
+        assert await store.faults() == []
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"UPDATE jobs SET {column} = ? WHERE id = 'job00002'", (value,))
+    connection.close()
+    async with opened(path) as store:
+        assert await store.faults() == [f"job job00002 is filed under another {column} than its row says"]
+
+
 async def test_a_file_that_is_no_database_is_said_to_be_corrupt(path):
     path.write_bytes(b"this is no database" * 1000)
     with pytest.raises(StoreCorrupt):

@@ -24,6 +24,7 @@ from kyanite.core.job import JobDetails
 from kyanite.errors import ReadOnly, StoreCorrupt, StoreUnavailable, WorkspaceClosed
 from kyanite.ports import Cursor, JobQuery, JobStore, Write, microseconds
 from kyanite.stores.batch import SQL, Connection, Row, only, store, transaction
+from kyanite.stores.filing import misfiled
 from kyanite.stores.folder import make_folder
 from kyanite.stores.lock import lock
 from kyanite.stores.queries import migrations
@@ -179,8 +180,9 @@ class SQLiteStore(JobStore):
         return {job_id for (job_id,) in rows}
 
     async def faults(self) -> list[str]:
-        """Have SQLite compare its indexes with its tables, and look at every page."""
-        return [text for (text,) in await self._rows("PRAGMA integrity_check") if text != "ok"]
+        """Have SQLite compare its indexes with its tables, and compare each row's columns with its body."""
+        found = [text for (text,) in await self._rows("PRAGMA integrity_check") if text != "ok"]
+        return found + await self._read(misfiled)
 
     async def _transact(self, action: Callable[[Connection], T]) -> T:
         return await self._with_writer(lambda connection: transaction(connection, partial(action, connection)))

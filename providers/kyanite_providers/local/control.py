@@ -58,7 +58,7 @@ class ControlBlock:
     def progress(self) -> Progress | None:
         """Return how far the run is; `None` where the block does not hold what a run writes there."""
         fraction, best_cost, sweep = self._doubles[FRACTION], self._doubles[BEST_COST], self._doubles[SWEEP]
-        if not (0 <= fraction <= 1 and 0 <= sweep <= _SWEEPS_MAX and best_cost == best_cost):  # noqa: PLR0124  # NaN
+        if not (0 <= fraction <= 1 and 0 <= sweep < _SWEEPS_MAX and best_cost == best_cost):  # noqa: PLR0124  # NaN
             return None
         return Progress(fraction, best_cost, int(sweep))
 

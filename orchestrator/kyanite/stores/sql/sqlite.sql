@@ -63,6 +63,9 @@ AND NOT EXISTS (
 -- name: bury
 INSERT INTO tombstones (workspace, id, seq) VALUES (?, ?, ?)
 
+-- name: read_filing
+SELECT id, version, created, rank, foreign_input, CAST(body AS BLOB) FROM jobs
+
 -- name: find_buried
 SELECT id FROM tombstones WHERE workspace = ? AND id IN (SELECT value FROM json_each(?))
 
