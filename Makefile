@@ -84,17 +84,17 @@ coverage: $(READY) ## Branch coverage of core/ and runtime/, with what is missed
 reliability-ci: coverage ## The proofs of reliability in their bounded form, and their table
 	@rm -f $(REPORT)
 	@RELIABILITY=ci RELIABILITY_REPORT=$(CURDIR)/$(REPORT) $(IN) -m pytest -q -n 2 --dist worksteal $(PROOFS)
-	@$(IN) -m tests.reliability_table $(REPORT) --coverage build/coverage.json
+	@RELIABILITY=ci $(IN) -m tests.reliability_table $(REPORT) --coverage build/coverage.json
 
 .PHONY: reliability
 reliability: reliability-ci ## The same, and write the table into the README
-	@$(IN) -m tests.reliability_table $(REPORT) --coverage build/coverage.json --write README.md
+	@RELIABILITY=ci $(IN) -m tests.reliability_table $(REPORT) --coverage build/coverage.json --write README.md
 
 .PHONY: soak
 soak: coverage ## The proofs in full: hours
 	@rm -f $(REPORT)
 	@RELIABILITY=soak RELIABILITY_REPORT=$(CURDIR)/$(REPORT) $(IN) -m pytest -n 2 --dist worksteal $(PROOFS)
-	@$(IN) -m tests.reliability_table $(REPORT) --coverage build/coverage.json
+	@RELIABILITY=soak $(IN) -m tests.reliability_table $(REPORT) --coverage build/coverage.json
 
 .PHONY: docs
 docs: $(READY) ## Write the generated parts of the pages, and build the site into build/site

@@ -318,8 +318,8 @@ async def tampered(tmp_path, *statements):
         ("DELETE FROM events WHERE job = 4", [("position-missing", "", 4), ("log-missing", ID, 0)]),
         ("UPDATE owner SET position = 11", [("position-missing", "", 10)]),
         (
-            f"""INSERT INTO jobs SELECT 99, workspace, 'intruder', version, status, target, provider_id, name, created, rank,
-            NULL, replace(body, '{ID}', 'intruder') FROM jobs WHERE id = '{ID}'""",
+            f"""INSERT INTO jobs SELECT 99, workspace, 'intruder', version, status, target, provider_id, name, created,
+            rank, NULL, replace(body, '{ID}', 'intruder') FROM jobs WHERE id = '{ID}'""",
             [("log-missing", "intruder", 0)],
         ),
     ],

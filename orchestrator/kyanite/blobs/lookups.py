@@ -63,7 +63,8 @@ class Lookups:
             return []
         width = rows.width_for(len(finds))
         keys = [work.key for work in finds] + [None] * (width - len(finds))
-        (row,) = self._connection.execute(rows.find_sql(width, content=content), keys).fetchall()
+        values = [key for key in keys for _ in range(2)] if content else keys
+        (row,) = self._connection.execute(rows.find_sql(width, content=content), values).fetchall()
         if not content:
             return [_found(work.key, row[number], None) for number, work in enumerate(finds)]
         return [_found(work.key, row[2 * number], row[2 * number + 1]) for number, work in enumerate(finds)]

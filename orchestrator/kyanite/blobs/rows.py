@@ -149,15 +149,15 @@ def insert_values(first_id: int, rows: Sequence[tuple[Blob, bytes | None]], widt
 
 @cache
 def find_sql(width: int, *, content: bool) -> str:
-    """Return one statement that looks up `width` keys: a record each, or a record and a content each."""
-    columns = []
-    for number in range(1, width + 1):
-        # By way of the id, so that the record's key is the row's own: a damaged index may lead to another row.
-        row = f"id = (SELECT id FROM blob WHERE key = ?{number})"  # noqa: S608  # ours
-        columns.append(f"(SELECT {RECORD} FROM blob WHERE {row})")  # noqa: S608  # ours
-        if content:
-            columns.append(f"(SELECT CAST(content AS BLOB) FROM blob WHERE key = ?{number})")  # noqa: S608  # ours
-    return "SELECT " + ",".join(columns)
+    """Return one statement that looks up `width` keys: a record each, or a record and a content each.
+
+    A key is given once, or, with the content, twice.
+    """
+    # By way of the id, so that the record's key is the row's own: a damaged index may lead to another row.
+    columns = [f"(SELECT {RECORD} FROM blob WHERE id = (SELECT id FROM blob WHERE key = ?))"]  # noqa: S608  # ours
+    if content:
+        columns.append("(SELECT CAST(content AS BLOB) FROM blob WHERE key = ?)")
+    return "SELECT " + ",".join(columns * width)
 
 
 def width_for(count: int) -> int:
