@@ -19,6 +19,7 @@ from pathlib import Path
 
 from kyanite.blobs.keys import file_path, is_safe
 from kyanite.errors import StoreOwned
+from kyanite.folder import make_folder
 
 TMP = "tmp"
 LOCK = "lock"
@@ -39,7 +40,7 @@ class Tree:
         self._folders_lock = threading.Lock()
         with ExitStack() as undo:
             if not read_only:
-                _make_root(root)
+                make_folder(root)
             self._root_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
             undo.callback(os.close, self._root_fd)
             self._fds = [self._root_fd]
@@ -163,17 +164,6 @@ class Tree:
                     opened.callback(os.close, walked[-1])
                 for parent, part in zip(reversed(walked), reversed(folders), strict=True):
                     os.rmdir(part, dir_fd=parent)
-
-
-def _make_root(root: Path) -> None:
-    missing = [folder for folder in (root, *root.parents) if not folder.exists()]
-    for folder in reversed(missing):
-        folder.mkdir(exist_ok=True)
-        parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(parent)
-        finally:
-            os.close(parent)
 
 
 def _own(root_fd: int, root: Path) -> int:

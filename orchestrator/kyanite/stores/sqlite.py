@@ -22,10 +22,10 @@ import msgspec
 from kyanite.core.events import EPOCH, Event, decode_details, decode_event
 from kyanite.core.job import JobDetails
 from kyanite.errors import ReadOnly, StoreCorrupt, StoreUnavailable, WorkspaceClosed
+from kyanite.folder import make_folder
 from kyanite.ports import Cursor, JobQuery, JobStore, Write, microseconds
 from kyanite.stores.batch import SQL, Connection, Row, only, store, transaction
 from kyanite.stores.filing import misfiled
-from kyanite.stores.folder import make_folder
 from kyanite.stores.lock import lock
 from kyanite.stores.queries import migrations
 from kyanite.stores.seal import checked

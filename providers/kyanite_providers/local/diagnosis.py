@@ -10,7 +10,7 @@ from typing import Final
 
 import anyio
 
-from kyanite.core.findings import Finding
+from kyanite.core.findings import Finding, size
 from kyanite.errors import ProviderError
 from kyanite_providers.local.frames import Ping, Warm
 from kyanite_providers.local.pool import WorkerPool
@@ -49,13 +49,13 @@ def _working(workers_max: int, started_s: float) -> Finding:
     free_bytes = _available_bytes()
     text = (
         f"a worker started and answered in {started_s:.2f} s; up to {workers_max} on {cores} cores, "
-        f"{_size(free_bytes)} of memory available"
+        f"{size(free_bytes)} of memory available"
     )
     if workers_max > cores:
         advice = f"set providers.local.workers_max to {cores} at most: more workers than cores only wait for each other"
         return Finding(_SUBJECT, "warning", text, advice)
     if free_bytes < workers_max * WORKER_BYTES:
-        advice = f"free some memory, or lower providers.local.workers_max: each takes {_size(WORKER_BYTES)} and more"
+        advice = f"free some memory, or lower providers.local.workers_max: each takes {size(WORKER_BYTES)} and more"
         return Finding(_SUBJECT, "warning", text, advice)
     return Finding(_SUBJECT, "ok", text)
 
@@ -97,9 +97,9 @@ def _is_compiled(cache: Path) -> bool:
 def _cached(cache: Path) -> str:
     """Tell where compiled kernels lie, how large they are, and what of other versions lies beside them."""
     others = [folder for folder in cache.parent.iterdir() if folder.is_dir() and folder != cache]
-    sizes = sum(_sizes(cache)), sum(size for folder in others for size in _sizes(folder))
-    beside = f", and {_size(sizes[1])} of {len(others)} other versions beside them" if others else ""
-    return f"{_size(sizes[0])} in {cache}{beside}"
+    sizes = sum(_sizes(cache)), sum(each for folder in others for each in _sizes(folder))
+    beside = f", and {size(sizes[1])} of {len(others)} other versions beside them" if others else ""
+    return f"{size(sizes[0])} in {cache}{beside}"
 
 
 def _sizes(folder: Path) -> Iterator[int]:
@@ -115,7 +115,3 @@ def _available_bytes() -> int:
         return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
     except (OSError, StopIteration):
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
-
-
-def _size(count: int) -> str:
-    return f"{count / (1 << 30):.1f} GiB" if count >= 1 << 30 else f"{count / (1 << 20):.1f} MiB"

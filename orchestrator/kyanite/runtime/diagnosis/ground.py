@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from kyanite.config import LimitSettings, Settings
-from kyanite.core.findings import Finding
+from kyanite.core.findings import Finding, size
 
 SQLITE_LEAST = (3, 35, 0)
 """The first that knows RETURNING, which the store uses."""
@@ -125,8 +125,3 @@ def is_there(path: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-def size(count: int) -> str:
-    """Return a number of bytes as people read it."""
-    return f"{count / (1 << 30):.1f} GiB" if count >= 1 << 30 else f"{count / (1 << 20):.1f} MiB"

@@ -13,11 +13,11 @@ import anyio
 from kyanite.blobs.files import FileBlobs
 from kyanite.config import Settings
 from kyanite.core.events import Event
-from kyanite.core.findings import Finding
+from kyanite.core.findings import Finding, size
 from kyanite.core.job import Status
 from kyanite.errors import ConfigError, InfrastructureError
 from kyanite.ports import Clock, JobQuery, JobStore
-from kyanite.runtime.diagnosis.ground import existing, is_there, size
+from kyanite.runtime.diagnosis.ground import existing, is_there
 from kyanite.runtime.diagnosis.ownership import holder
 from kyanite.runtime.storage import blobs_of, data_folder, store_of
 from kyanite.stores.sqlite import SQLiteStore

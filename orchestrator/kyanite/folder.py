@@ -1,4 +1,4 @@
-"""The folder a store lies in, made so that a power cut does not take it away with everything in it."""
+"""The folder that a store or the blobs lie in, made so that a power cut does not take it away with everything in it."""
 
 from __future__ import annotations
 
