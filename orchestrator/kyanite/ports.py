@@ -307,16 +307,28 @@ class Task(Protocol):
         """Write the output of this execution, once: bytes, text, anything JSON-able, a file, or a stream."""
 
     async def intend(self, token: str) -> None:
-        """Note durably, before submitting to a remote service, the token under which it can be found again."""
+        """Note durably, before submitting to a remote service, the token under which it can be found again.
+
+        Raises `InvalidRequest` for more than 512 characters.
+        """
 
     async def checkpoint(self, handle: Any) -> None:
-        """Note durably where a later execution can go on; it finds the JSON-able handle in `details.handle`."""
+        """Note durably where a later execution can go on; it finds the JSON-able handle in `details.handle`.
+
+        Raises `InvalidRequest` for what is no JSON, or more than 64 KiB of it.
+        """
 
     def progress(self, fraction: float | None = None, **values: Any) -> None:
-        """Tell whoever watches how far the job is. Cheap, rate-limited, never stored."""
+        """Tell whoever watches how far the job is. Cheap, rate-limited, never stored.
+
+        Raises `InvalidRequest` for values that are no JSON, or more than 4 KiB of it.
+        """
 
     def note(self, *, cost_estimate: CostEstimate | None = None, **properties: Any) -> None:
-        """Add what the job cost, or properties of the result, to the final row."""
+        """Add what the job cost, or properties of the result, to the final row.
+
+        Raises `InvalidRequest` for properties that are no JSON, or more than 64 KiB of it altogether.
+        """
 
 
 class Provider(ABC):

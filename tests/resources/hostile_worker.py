@@ -19,7 +19,7 @@ from kyanite_providers.local.frames import Done, Solved, frame
 FIRST_SEED = 666_000
 WAYS = (
     *("segfault", "exit", "babble", "long frame", "short frame", "two answers", "another answer", "no answer"),
-    *("raise", "out of memory", "mad block", "mad figures", "no file", "no JSON", "infinite curve"),
+    *("raise", "out of memory", "mad block", "mad figures", "no file", "no JSON", "infinite curve", "glutton"),
 )
 SEEDS = {way: FIRST_SEED + number for number, way in enumerate(WAYS)}
 OUTPUT = b'{"version":"1.0","configuration":{"0":1},"cost":-1.0,"parameters":{},"solutions":[]}'
@@ -71,6 +71,10 @@ class HostileWorker(worker.Worker):
 
     def _out_of_memory(self):
         raise MemoryError
+
+    def _glutton(self):
+        """Ask for three gigabytes."""
+        return _solved(cost=-1.0 * len([bytearray(1 << 20) for _ in range(3 << 10)]))
 
     def _mad_block(self):
         block, end_s = memoryview(self._control).cast("d"), time.monotonic() + MAD_S

@@ -10,11 +10,12 @@ import pytest
 
 from kyanite import Status, Workspace
 from kyanite.blobs.memory import MemoryBlobs
-from kyanite.errors import RetryableError
+from kyanite.errors import ProviderError, RetryableError
 from kyanite.problems import max_cut
 from kyanite.stores.memory import MemoryStore
 from kyanite_providers.local import LocalProvider, process
 from kyanite_providers.local import provider as provider_module
+from kyanite_providers.local.provider import MEMORY_MIN_BYTES
 from tests.providers.local.faketask import SA, FakeTask, ising
 from tests.providers.local.processes import children, open_files
 from tests.reliability import counts, record
@@ -74,6 +75,10 @@ def allow_no_more(pid, room_bytes):
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + room_bytes
     resource.prlimit(pid, resource.RLIMIT_AS, (most, most))
+
+
+def oom_score(pid):
+    return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
 
 
 async def submitted(workspace, seed, **more):
@@ -164,3 +169,21 @@ async def test_a_worker_at_the_limit_of_its_memory_refuses_that_job_alone():
         await provider.run(after)
         assert after.result["cost"] == -17.0
         assert code != "InsufficientMemory" or provider.worker_pids == [pid], "it goes on with its kernels"
+
+
+async def test_a_worker_takes_no_more_memory_than_it_is_allowed():
+    async with LocalProvider(workers_max=1, worker_memory_max_bytes=MEMORY_MIN_BYTES) as provider:
+        with pytest.raises(ProviderError) as refused:
+            await provider.run(FakeTask(PROBLEM, SA, {"seed": SEEDS["glutton"]}))
+        assert refused.value.error.code == "InsufficientMemory"
+        after = FakeTask(PROBLEM, SA, {"seed": 3, "sweeps": 5})
+        await provider.run(after)
+        assert after.result["cost"] == -17.0
+        (pid,) = provider.worker_pids
+        assert resource.prlimit(pid, resource.RLIMIT_DATA) == (MEMORY_MIN_BYTES, MEMORY_MIN_BYTES)
+        assert sys.platform != "linux" or oom_score(pid) == 1000, "the system ends it before its parent"
+
+
+def test_less_memory_than_a_worker_needs_is_refused():
+    with pytest.raises(ValueError, match="worker_memory_max_bytes"):
+        LocalProvider(worker_memory_max_bytes=MEMORY_MIN_BYTES - 1)

@@ -288,6 +288,31 @@ async def test_checkpoints_are_durable_and_visible():
     assert names(story) == ["Submitted", "Began", "Intended", "Checkpointed", "Succeeded"]
 
 
+@pytest.mark.parametrize(
+    ("told", "field"),
+    [
+        (lambda task: task.intend("x" * 513), "token"),
+        (lambda task: task.checkpoint({"remote": "x" * 65_536}), "handle"),
+        (lambda task: task.checkpoint({"remote": {1, object()}}), "handle"),
+        (lambda task: task.checkpoint({"remote": float("nan")}), "handle"),
+        (lambda task: task.note(device="x" * 65_536), "properties"),
+        (lambda task: [task.note(**{f"part{at}": "x" * 10_000}) for at in range(7)], "properties"),
+        (lambda task: task.progress(0.5, best="x" * 4_096), "progress"),
+        (lambda task: task.progress(0.5, best_cost=float("inf")), "progress"),
+    ],
+)
+async def test_what_a_provider_tells_is_bounded(told, field):
+    async def talkative(task):
+        with pytest.raises(InvalidRequest) as refused:
+            await (told(task) or anyio.lowlevel.checkpoint())
+        assert refused.value.field.partition(".")[0] == field
+        return b"x"
+
+    details, story, _ = await run(talkative)
+    assert names(story) == ["Submitted", "Began", "Succeeded"]
+    assert len(details.additional_properties.get("part0", "")) <= 10_000
+
+
 async def test_progress_is_shown_and_never_stored():
     async with in_memory(settings=settings(progress_interval_s=0.0)) as workspace:
         shown, seen = anyio.Event(), []

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any
@@ -13,12 +11,12 @@ import msgspec
 from anyio.lowlevel import checkpoint
 from msgspec import Struct
 
+from kyanite.gzipped import plain
 from kyanite.optimization.term import SlcTerm, Term, TermBase
 
 RUN_TERMS = 1_000
 PIECE_BYTES = 128 * 1024
 """What is written in one go: some milliseconds of work."""
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
 class Document:
@@ -108,14 +106,10 @@ def encoded(value: Any) -> bytes:
 
 def read(content: str | bytes) -> Any:
     """Return the values of a JSON document, gzip undone. Raises `json.JSONDecodeError`, and `ValueError` for gzip that
-    is damaged and for a document that is nested too deeply.
+    is damaged or holds more than 2 GiB, and for a document that is nested too deeply.
     """
     try:
-        if isinstance(content, bytes) and content[:2] == _GZIP_MAGIC:
-            content = gzip.decompress(content)
-        return _values(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"the gzip stream is damaged: {error}") from error
+        return _values(content if isinstance(content, str) else plain(content))
     except RecursionError as error:
         raise ValueError("the document is nested too deeply") from error
 

@@ -1,4 +1,4 @@
-"""What a submit must look like, checked before anything is stored: every error names its field."""
+"""What users submit and providers tell must look like, checked before it is stored: every error names its field."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ TAGS_MAX = 64
 TAG_LENGTH_MAX = 256
 PARAMS_BYTES_MAX = 1 << 20
 METADATA_BYTES_MAX = 1 << 16
+HANDLE_BYTES_MAX = 1 << 16
+PROPERTIES_BYTES_MAX = 1 << 16
+PROGRESS_BYTES_MAX = 1 << 12
 DEPTH_MAX = 100
 PRIORITY_MAX = 1_000
 ATTEMPTS_MAX = 100

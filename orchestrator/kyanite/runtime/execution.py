@@ -19,6 +19,7 @@ from kyanite.core.job import CostEstimate, JobDetails
 from kyanite.errors import BlobCorrupt, BlobExists, InvalidRequest, ProviderError, StoreUnavailable
 from kyanite.logs import logger
 from kyanite.ports import Blob, BlobStore, Clock, Content, Entropy
+from kyanite.runtime import envelope
 from kyanite.runtime.bus import Bus
 from kyanite.runtime.journal import Journal
 from kyanite.runtime.records import Address
@@ -154,11 +155,13 @@ class Execution:
 
     async def intend(self, token: str) -> None:
         """Record the token."""
-        await self._around.journal.record(self.address, Intended(token=token))
+        checked = envelope.checked_text("token", token, envelope.NAME_LENGTH_MAX)
+        await self._around.journal.record(self.address, Intended(token=checked))
 
     async def checkpoint(self, handle: Any) -> None:
         """Record the handle."""
-        await self._around.journal.record(self.address, Checkpointed(handle=msgspec.to_builtins(handle)))
+        checked = envelope.checked_json("handle", handle, envelope.HANDLE_BYTES_MAX)
+        await self._around.journal.record(self.address, Checkpointed(handle=checked))
 
     def progress(self, fraction: float | None = None, **values: Any) -> None:
         """Pass progress on, at most every `progress_interval_s`."""
@@ -173,14 +176,15 @@ class Execution:
                 job_id=job_id,
                 time=self._around.clock.now(),
                 fraction=fraction,
-                values=values,
+                values=envelope.checked_mapping("progress", values, envelope.PROGRESS_BYTES_MAX),
             )
         )
 
     def note(self, *, cost_estimate: CostEstimate | None = None, **properties: Any) -> None:
         """Keep for the final event."""
         self.cost_estimate = cost_estimate or self.cost_estimate
-        self.properties |= properties
+        noted = {**self.properties, **properties}
+        self.properties = envelope.checked_mapping("properties", noted, envelope.PROPERTIES_BYTES_MAX)
 
     def end_after(self, delay_s: float, event: Event) -> None:
         """Let the execution go on for so long at most; then record that ending, and stop driving."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 import msgspec
 
+from kyanite import gzipped
 from kyanite.blobs.keys import key_of
 from kyanite.core.events import Event, Progressed
 from kyanite.core.job import JobDetails, Status
@@ -168,10 +167,9 @@ def decode_results(raw: bytes, content_type: str) -> Any:
     """
     kind, plain = content_type.partition(";")[0].strip(), raw
     try:
-        if raw[:2] == b"\x1f\x8b":
-            plain = gzip.decompress(raw)
+        plain = gzipped.plain(raw)
         return plain.decode() if kind.startswith("text/") else msgspec.json.decode(plain)
-    except (ValueError, OSError, EOFError, RecursionError, zlib.error) as error:
+    except (ValueError, RecursionError) as error:
         if kind == "application/json" or kind.startswith("text/"):
             raise BlobCorrupt(f"the output is not {kind}: {error}") from error
         return plain

@@ -15,6 +15,8 @@ from typing import Final
 import kyanite_kernels
 
 WORKER_MODULE: Final = "kyanite_providers.local.worker"
+MEMORY_MAX: Final = "KYANITE_WORKER_MEMORY_MAX_BYTES"
+"""The variable that tells a worker its limit."""
 _PACKAGES: Final = ("kyanite", "kyanite_providers", "kyanite_kernels")
 _SINGLE_THREADED: Final = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -27,12 +29,13 @@ def worker_command(connection_fd: int, control_fd: int) -> list[str]:
     return [sys.executable, "-P", "-m", WORKER_MODULE, str(connection_fd), str(control_fd), str(os.getpid())]
 
 
-def worker_environment(cache: Path) -> dict[str, str]:
-    """Return this process's environment, with one thread a worker, and the cache of compiled kernels at
-    `cache`.
+def worker_environment(cache: Path, memory_max_bytes: int | None = None) -> dict[str, str]:
+    """Return this process's environment, with one thread a worker, the cache of compiled kernels at `cache`, and the
+    memory that a worker may take (by default all there is).
     """
     environment = dict(os.environ) | dict.fromkeys(_SINGLE_THREADED, "1")
     environment["NUMBA_CACHE_DIR"] = str(cache)
+    environment[MEMORY_MAX] = str(memory_max_bytes or _machine_bytes())
     paths = [path for path in (environment.get("PYTHONPATH"), *_roots()) if path]
     if paths:
         environment["PYTHONPATH"] = os.pathsep.join(paths)
@@ -71,3 +74,7 @@ def _roots() -> list[str]:
             if root not in usual:
                 roots[str(root)] = None
     return list(roots)
+
+
+def _machine_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -32,6 +32,7 @@ INPUT_FORMAT: Final = "microsoft.qio.v2"
 OUTPUT_FORMAT: Final = "microsoft.qio-results.v2"
 INFLATED_MAX_BYTES: Final = 2 << 30
 STOP_GRACE_S: Final = 5.0
+MEMORY_MIN_BYTES: Final = 1 << 30
 _INLINE_BYTES_MAX: Final = 1 << 20
 _DESCRIPTIONS: Final = {
     "microsoft.simulatedannealing.cpu": "Simulated annealing with given parameters",
@@ -47,7 +48,8 @@ class LocalProvider(Provider):
     `workers_max` processes run kernels (default: the cores this process may use); one more inspects inputs.
     Compiled kernels are kept under `cache_dir` (default: the user's cache folder), long outputs pass through
     `scratch_dir` (default: the system's temporary folder), and an input may inflate to at most
-    `inflated_max_bytes`.
+    `inflated_max_bytes`. A worker may take `worker_memory_max_bytes` (default: the machine's memory); a job that needs
+    more fails with `InsufficientMemory`, and nothing else does.
     """
 
     id = "microsoft"
@@ -59,11 +61,15 @@ class LocalProvider(Provider):
         cache_dir: str | Path | None = None,
         scratch_dir: str | Path | None = None,
         inflated_max_bytes: int = INFLATED_MAX_BYTES,
+        worker_memory_max_bytes: int | None = None,
     ) -> None:
-        """Start nothing yet. Raises `ValueError` for a limit below 1."""
+        """Start nothing yet. Raises `ValueError` for a limit below 1, or for memory in which no worker starts."""
         self._workers_max = _cores() if workers_max is None else workers_max
         if self._workers_max < 1 or inflated_max_bytes < 1:
             raise ValueError("workers_max and inflated_max_bytes must be at least 1")
+        self._memory_max_bytes = worker_memory_max_bytes
+        if worker_memory_max_bytes is not None and worker_memory_max_bytes < MEMORY_MIN_BYTES:
+            raise ValueError(f"worker_memory_max_bytes must be at least {MEMORY_MIN_BYTES}: a worker takes that itself")
         self._cache_dir = None if cache_dir is None else Path(cache_dir)
         self._scratch_dir = scratch_dir
         self._inflated_max_bytes = inflated_max_bytes
@@ -75,7 +81,7 @@ class LocalProvider(Provider):
         """Make the scratch folder; workers start when first needed."""
         self._scratch = Scratch(self._scratch_dir)
         self._cache = cache_folder(self._cache_dir, self._scratch.path)
-        self._environment = environment = worker_environment(self._cache)
+        self._environment = environment = worker_environment(self._cache, self._memory_max_bytes)
         self._solvers = WorkerPool(
             self._workers_max, environment, first=Warm, on_start=self._on_start, on_ready=self._on_ready
         )

@@ -11,14 +11,17 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+import resource
 import select
 import signal
 import socket
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from kyanite.errors import ProviderError
+from kyanite_providers.local.environment import MEMORY_MAX
 from kyanite_providers.local.frames import (
     Done,
     Inspect,
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 
 _PR_SET_PDEATHSIG: Final = 1
 _READ_BYTES: Final = 1 << 15
+_FIRST_TO_GO: Final = "1000"
 
 
 class Worker:
@@ -137,11 +141,23 @@ def _follow(parent: int) -> None:
         os._exit(0)
 
 
+def _confine(memory_max_bytes: int) -> None:
+    """Have what would take too much memory fail here, as `MemoryError`, and if the machine's runs out all the same,
+    have the system end this process rather than its parent.
+
+    The limit counts memory asked for, used or not; Linux keeps it for all of it, other systems for a part.
+    """
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_max_bytes, memory_max_bytes))
+    if sys.platform == "linux":
+        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
+
+
 def main() -> NoReturn:
     """Set the process up and serve."""
     connection_fd, control_fd, parent = (int(argument) for argument in sys.argv[1:4])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _follow(parent)
+    _confine(int(os.environ[MEMORY_MAX]))
     os.dup2(sys.stderr.fileno(), 1)
     connection = socket.socket(fileno=connection_fd)
     threading.Thread(target=_leave_with, args=(connection,), daemon=True).start()
