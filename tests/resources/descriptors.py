@@ -23,7 +23,7 @@ from tests.providers.local.faketask import SA, ising
 from tests.providers.local.processes import open_files
 
 ROOM = 60
-PATIENCE_S = 30
+PATIENCE_S = 120  # kernels may have to be compiled first
 LARGE = b"x" * 200_000
 PROBLEM = ising((-9, 0), (-3, 1, 0), (5, 2, 0))
 PARAMS = {"params": {"sweeps": 20, "restarts": 1, "seed": 7}}

@@ -8,8 +8,10 @@ import sys
 
 import pytest
 
-from tests.reliability import record
+from tests.reliability import counts, record
 from tests.resources.full_disk import TURNS
+
+LIMIT_S = counts(quick=100, ci=100, soak=3_600)
 
 
 def in_small_disk(folder, megabytes, command):
@@ -29,12 +31,12 @@ def in_small_disk(folder, megabytes, command):
         capture_output=True,
         text=True,
         env=environment,
-        timeout=100,
+        timeout=LIMIT_S,
         check=False,
     )
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(LIMIT_S + 20)
 @pytest.mark.parametrize("megabytes", [4, 16])
 def test_a_full_disk_refuses_loses_nothing_and_goes_on_when_there_is_space(tmp_path, megabytes):
     folder = tmp_path / "disk"

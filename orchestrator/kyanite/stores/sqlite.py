@@ -29,7 +29,7 @@ from kyanite.stores.filing import misfiled
 from kyanite.stores.lock import lock
 from kyanite.stores.queries import migrations
 from kyanite.stores.seal import checked
-from kyanite.stores.seam import mapped
+from kyanite.stores.seam import FULL, mapped, result_code
 from kyanite.stores.select import count_statement, page_statement
 
 T = TypeVar("T")
@@ -61,6 +61,7 @@ class SQLiteStore(JobStore):
         self._connect = connect
         self._epoch = 0
         self._head = 0
+        self._was_full = False
         self._lock: int | None = None
         self._writer: Connection | None = None
         self._writing: ThreadPoolExecutor | None = None
@@ -193,7 +194,18 @@ class SQLiteStore(JobStore):
             if self._reading is not None:
                 raise ReadOnly(str(self.path))
             raise WorkspaceClosed(str(self.path))
-        return await self._in(self._writing, partial(action, connection))
+        return await self._in(self._writing, partial(self._written, action, connection))
+
+    def _written(self, action: Callable[[Connection], T], connection: Connection) -> T:
+        """Write, and once that works again after the disk was full, give back the space that the journal took."""
+        try:
+            result = action(connection)
+        except Exception as error:
+            self._was_full |= result_code(error) == FULL
+            raise
+        if self._was_full:
+            self._was_full = not _emptied_journal(connection)
+        return result
 
     async def _rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
         return await self._read(lambda connection: list(connection.execute(statement, parameters)))
@@ -218,6 +230,20 @@ class SQLiteStore(JobStore):
                 return action()
 
         return await asyncio.get_running_loop().run_in_executor(pool, guarded)
+
+
+def _emptied_journal(connection: Connection) -> bool:
+    """Move the journal into the file and empty it, which SQLite else does after so many pages only.
+
+    Without this a journal that has taken the last space keeps it: the file has none to grow, and so it never empties.
+    """
+    try:
+        ((busy, *_),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except Exception as error:
+        if result_code(error) is None:
+            raise
+        return False  # what was to be written is, and the next write tries again
+    return not busy
 
 
 def _readable(decode: Callable[..., T], body: str, *where: int) -> T:
