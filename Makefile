@@ -12,7 +12,10 @@ VENV := .venv
 IN := $(VENV)/bin/python
 # The name holds what was installed, and where: another lock, another project file or a moved folder installs anew.
 READY := $(VENV)/.ready-$(firstword $(shell { pwd; cat pyproject.toml requirements/dev.lock; } | cksum))
-UV_COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml
+UV_COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
+# The solvers that ours are measured against, away from .venv.
+PEERS := build/peers
+PEERS_READY := $(PEERS)/.ready-$(firstword $(shell { pwd; cat requirements/bench.lock; } | cksum))
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
@@ -48,12 +51,17 @@ $(READY):
 	$(IN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
 	touch $@
 
+# Workers would compile them too, but nobody would see how far that is, and a test would not wait for it.
+.PHONY: kernels
+kernels: $(READY) ## Compile the solvers' kernels into the cache folder, once for each version (minutes)
+	@$(IN) -m kyanite_providers.local.compilation
+
 .PHONY: run
-run: $(READY) ## Solve the shipped max-cut problem, from submit to result
+run: kernels ## Solve the shipped max-cut problem, from submit to result
 	@$(IN) examples/maxcut.py $(ARGS)
 
 .PHONY: test
-test: $(READY) ## Run every test but the benchmarks (ARGS="-k journal -x")
+test: kernels ## Run every test but the benchmarks (ARGS="-k journal -x")
 	@$(IN) -m pytest $(ARGS)
 
 .PHONY: check
@@ -65,8 +73,18 @@ check: $(READY) ## Style, format, types, import contracts and the house's own ru
 	@$(IN) -m pytest -q tests/house --ignore=tests/house/test_readme.py --ignore=tests/house/test_site.py
 
 .PHONY: bench
-bench: $(READY) ## Measure, with the floors in the same run (ARGS=--help for the choices)
+bench: kernels ## Measure, with the floors in the same run (ARGS=--help for the choices)
 	@$(IN) -m tests.bench $(ARGS)
+
+.PHONY: bench-kernels
+bench-kernels: $(READY) $(PEERS_READY) ## Measure the solvers against their peers (ARGS="unit dense --quick")
+	@BENCH_PEERS=$(CURDIR)/$(PEERS)/bin/python $(IN) -m tests.bench.kernels $(ARGS)
+
+$(PEERS_READY): | $(READY)
+	@echo "Installing the peers into $(PEERS) ..."
+	@$(IN) -m venv --clear $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.lock
+	@touch $@
 
 REPORT := build/reliability.jsonl
 PROOFS := tests/simulation tests/crashes tests/power_loss tests/fuzz tests/resources tests/models tests/mutation
@@ -74,7 +92,7 @@ COVERED := tests/core tests/runtime tests/stores tests/models tests/testing test
 FLOORS := --include='*/kyanite/core/*,*/kyanite/runtime/*'
 
 .PHONY: coverage
-coverage: $(READY) ## Branch coverage of core/ and runtime/, with what is missed
+coverage: kernels ## Branch coverage of core/ and runtime/, with what is missed
 	@mkdir -p build
 	@COVERAGE_FILE=build/.coverage $(IN) -m pytest -q -n 2 $(COVERED) --cov --cov-report=
 	@COVERAGE_FILE=build/.coverage $(IN) -m coverage json -q -o build/coverage.json
@@ -110,8 +128,9 @@ wheel: $(READY) ## Build the wheel, install it in an environment of its own and 
 
 .PHONY: lock
 lock: ## Pin the newest allowed versions, for every platform and Python (needs uv)
-	@$(UV_COMPILE) --upgrade --output-file requirements/runtime.lock
-	@$(UV_COMPILE) --upgrade --group dev --constraint requirements/runtime.lock --output-file requirements/dev.lock
+	@$(UV_COMPILE) pyproject.toml --upgrade --output-file requirements/runtime.lock
+	@$(UV_COMPILE) pyproject.toml --upgrade --group dev --constraint requirements/runtime.lock --output-file requirements/dev.lock
+	@$(UV_COMPILE) --upgrade --group bench --output-file requirements/bench.lock
 
 .PHONY: clean
 clean: ## Remove .venv, built files and caches

@@ -1,8 +1,15 @@
-"""How hard hypothesis searches: freely here, bounded and repeatable in CI, long on request."""
+"""Where compiled kernels are kept, and how hard hypothesis searches: freely here, bounded and repeatable in CI."""
 
 import os
+from pathlib import Path
 
 from hypothesis import HealthCheck, settings
+
+from kyanite_providers.local.environment import cache_folder
+
+# Where workers keep them, so that they are compiled once; before numba's import, which reads the variable.
+_BESIDE = Path(__file__).parents[1] / "build"
+os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder(None, _BESIDE)))
 
 # No deadline, no complaint about speed: a shared machine is slow at times, and each test has its time limit.
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

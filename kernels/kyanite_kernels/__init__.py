@@ -32,7 +32,7 @@ def fingerprint() -> str:
 def warm(progress: Callable[[str, float], None] | None = None) -> None:
     """Compile every kernel, or load it from numba's cache, and forbid compilation from then on.
 
-    `progress(name, fraction)` is told each step as it begins, and ("ready", 1.0) in the end.
+    `progress(name, fraction)` is told of each step that is compiled, and ("ready", 1.0) in the end.
     """
     from kyanite_kernels.warming import warm_all
 

@@ -27,6 +27,8 @@ RESTART: Final = 5
 """Index of the restart in work."""
 BEAT: Final = 6
 """Goes up by one each slice: a host that sees it stand still has a wedged worker."""
+DEADLINE: Final = 7
+"""Written on the solver's side, by the thread that watches the clock: nonzero ends the run, as STOP does."""
 
 SIZE: Final = 16
 

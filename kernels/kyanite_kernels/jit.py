@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
-_OPTIONS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy", "boundscheck": False}
+OPTIONS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy", "boundscheck": False}
+"""What every compiled function is compiled with."""
 
 ENTRY_POINTS: Final[list[Any]] = []
 """Every entry point made so far, as numba dispatchers, in the order of definition."""
@@ -37,14 +38,14 @@ ENTRY_POINTS: Final[list[Any]] = []
 
 def kernel(function: Function) -> Function:
     """Compile `function` as an entry point: called from Python, cached on disk, closed by `warm`."""
-    dispatcher = numba.njit(**_OPTIONS, cache=True)(function)
+    dispatcher = numba.njit(**OPTIONS, cache=True)(function)
     ENTRY_POINTS.append(dispatcher)
     return cast("Function", dispatcher)
 
 
 def part(function: Function) -> Function:
     """Compile `function` as a part of entry points: called from compiled code (and by tests), never cached."""
-    return cast("Function", numba.njit(**_OPTIONS)(function))
+    return cast("Function", numba.njit(**OPTIONS)(function))
 
 
 def close_entry_points() -> None:

@@ -105,7 +105,7 @@ def stream(seed: Seed, index: int, purpose: int) -> tuple[np.uint64, np.uint64]:
 
 
 @part
-def random_bits(offset: np.uint64, gamma: np.uint64, counter: int) -> np.uint64:
+def random_bits(offset: np.uint64, gamma: np.uint64, counter: int | np.int64) -> np.uint64:
     """Return draw `counter` of a stream as 64 random bits."""
     return mix(np.uint64(offset) + np.uint64(counter) * np.uint64(gamma))
 
@@ -116,7 +116,7 @@ def fill_thresholds(
     count: int,
     offset: np.uint64,
     gamma: np.uint64,
-    counter: int,
+    counter: int | np.int64,
     temperature: float,
 ) -> None:
     """Write `temperature * ln(u)` for `count` draws u, uniform in (0, 1), into `thresholds`.

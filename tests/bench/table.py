@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
+
+Cell: TypeAlias = float | str
+"""What stands in a table: a number, shown with about four digits, or words."""
 
 
 class Figure(NamedTuple):
@@ -38,6 +41,8 @@ def shown(value: float | str) -> str:
         return value
     if isinstance(value, int) or value == 0:
         return f"{value:,.0f}"
+    if not math.isfinite(value):
+        return str(value)
     digits = max(0, 3 - math.floor(math.log10(abs(value))))
     return f"{value:,.{min(digits, 4)}f}"
 
@@ -53,6 +58,36 @@ def aligned(title: str, figures: Iterable[Figure]) -> str:
     return "\n".join([title, *lines])
 
 
+def aligned_rows(title: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """Return a table of several figures a row as text, numbers to the right."""
+    given = [tuple(row) for row in rows]
+    texts = [tuple(columns), *(tuple(map(shown, row)) for row in given)]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    right = numeric(given, len(columns))
+    lines = [
+        "  ".join(f"{cell:>{w}}" if r else f"{cell:<{w}}" for cell, w, r in zip(text, widths, right, strict=True))
+        for text in texts
+    ]
+    return "\n".join([title, *(f"  {line}".rstrip() for line in lines)])
+
+
+def markdown_rows(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """Return the same as a table of the documentation."""
+    given = [tuple(row) for row in rows]
+    rules = ["--:" if right else "---" for right in numeric(given, len(columns))]
+    lines = [_row(columns), "|" + "|".join(rules) + "|", *(_row(map(shown, row)) for row in given)]
+    return "\n".join(lines)
+
+
+def numeric(rows: Sequence[Sequence[Cell]], columns: int) -> list[bool]:
+    """Tell which columns hold a number anywhere."""
+    return [any(not isinstance(row[column], str) for row in rows) for column in range(columns)]
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
 def markdown(sections: Sections) -> str:
     """Return all sections as one page of the documentation."""
     lines = [
@@ -62,10 +97,7 @@ def markdown(sections: Sections) -> str:
     ]
     for title, figures in sections.items():
         lines += ["", f"## {title.capitalize()}", "", "| figure | value | unit | note |", "|---|--:|---|---|"]
-        lines += [
-            "| " + " | ".join(cell.replace("|", "\\|") for cell in (name, shown(value), unit, note)) + " |"
-            for name, value, unit, note in figures
-        ]
+        lines += [_row((name, shown(value), unit, note)) for name, value, unit, note in figures]
     return "\n".join(lines) + "\n"
 
 

@@ -104,7 +104,7 @@ def test_the_local_provider_names_its_mistakes(tmp_path, monkeypatch):
     for options, problem in [
         ({"wrokers_max": 1}, r"providers\.local\.wrokers_max is not an option .* did you mean workers_max"),
         ({"workers_max": "two"}, r'providers\.local\.workers_max must be a whole number, not "two"'),
-        ({"workers_max": 0}, r"providers\.local: workers_max .* must be at least 1"),
+        ({"workers_max": 0}, r"providers\.local: workers_max.* must be at least 1"),
     ]:
         with pytest.raises(ConfigError, match=problem):
             Workspace.open(Settings(providers={"local": options}), data_dir=tmp_path)

@@ -7,6 +7,7 @@ import msgspec
 from kyanite.core import events
 from kyanite.core.job import CostEstimate, CostEvent, ErrorData, JobDetails, Needs, Status
 from kyanite_providers.local import frames
+from tests.providers.local.messages import message
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
@@ -30,6 +31,13 @@ PROBLEMS = (
     _problem("pubo_grouped", [], terms_slc=[_group(1, (1, 0), (1, 1), (-1,))]),
     {**_problem("ising", [(1, at, at + 1) for at in range(12)]), "initial_configuration": {"3": 1}},
 )
+
+MESSAGES = (
+    (message((-9, 0), (-3, 1, 0), (5, 2, 300), name="a problem"),),
+    (message((1.5, 7, 2**40), kind=0), message((0, 3), (0.25,), kind=0, version=None), b""),
+    (message((1, 0, 1), (1, 1, 2), version="1.1", initial={0: 1, 1: -1}),),
+)
+"""Problems as protobuf: the messages of each."""
 
 PARAMETERS = (
     {

@@ -23,10 +23,12 @@ from kyanite.runtime import envelope
 from kyanite.runtime.job import decode_results
 from kyanite.stores.sqlite import _readable
 from kyanite_providers.local import frames
-from kyanite_providers.local.parameters import read_parameters
+from kyanite_providers.local.input_params import read_parameters
 from kyanite_providers.local.problem import read_problem
+from kyanite_providers.local.qio import read_long_qio, read_qio
 from tests.fuzz import corpora
 from tests.fuzz.mutation import MSGPACK_TOKENS, WHOLE_TOKENS, damaged, mutated, respelt, zipped
+from tests.providers.local.messages import archive
 
 INFLATED_MAX_BYTES = 1 << 20
 MESSAGE_MAX = 2_000
@@ -66,6 +68,20 @@ def _json_or_gzip(samples, random):
     return zipped(content, random) if random.random() < 0.2 else content
 
 
+def _tar(samples, random):
+    """Damage a message inside of an archive that is whole, or else the archive, or its compressed form."""
+    messages = list(random.choice(samples))
+    choice = random.random()
+    if choice < 0.7:
+        at = random.randrange(len(messages))
+        for _ in range(random.randint(1, 3)):
+            messages[at] = damaged(messages[at], random)
+    content = archive(*messages)
+    if choice < 0.8:
+        return content
+    return zipped(content, random) if choice < 0.9 else damaged(content, random)
+
+
 def _value(samples, random):
     return msgspec.json.encode(mutated(msgspec.json.decode(random.choice(samples)), random, WHOLE_TOKENS))
 
@@ -81,6 +97,10 @@ def _msgpack(samples, random):
 
 def _typed(samples, random):
     return random.randbytes(1) + _json_or_gzip(samples, random)
+
+
+def _cut(samples, random):
+    return random.randbytes(1) + _json(samples, random)
 
 
 def _text(samples, random):
@@ -173,6 +193,21 @@ def _read_parameters(content):
         return  # the registry knows no such target
     params = envelope.checked_json("input_params", given.get("input_params"), envelope.PARAMS_BYTES_MAX)
     read_parameters(given["target"], params, envelope.checked_timeout(given.get("timeout_s")))
+
+
+def _read_long_qio(content):
+    """Read as a long input is: in pieces, by the compiled scanner; the outcome must be that of reading it at once."""
+    length = 1 + content[0] % 64
+    pieces = [content[at : at + length] for at in range(1, len(content), length)]
+    try:
+        expected = read_qio(content[1:])
+    except ProviderError:
+        read_long_qio(pieces)
+        raise AssertionError("read in pieces, it is taken") from None
+    wire = read_long_qio(pieces)
+    assert (wire.kind, wire.initial) == (expected.kind, expected.initial)
+    for one, other in zip(wire.products, expected.products, strict=True):
+        assert (one == other).all()
 
 
 _TARGETS = [each["target"] for each in corpora.PARAMETERS]
@@ -270,6 +305,8 @@ _ESCAPED = tuple(uri_of(key).removeprefix(SCHEME) for key in corpora.KEYS)
 
 FORMATS = {
     "qio": Format(partial(_json_or_gzip, _PROBLEMS), _read_qio, _PROVIDER, 30),
+    "qio-pieces": Format(partial(_cut, _PROBLEMS), _read_long_qio, _PROVIDER, 10),
+    "qio-protobuf": Format(partial(_tar, corpora.MESSAGES), _read_qio, _PROVIDER, 10),
     "parameters": Format(
         partial(_value, _encoded(corpora.PARAMETERS)), _read_parameters, (ProviderError, InvalidRequest), 10
     ),

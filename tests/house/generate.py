@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from kyanite.core import lifecycle
-from tests.house import commands, reference, settings, solvers
+from tests.house import commands, reference, settings, solvers, targets
 from tests.house.tree import ROOT
 
 
@@ -50,6 +50,7 @@ PARTS: dict[str, tuple[Path, Callable[[], str]]] = {
     "exit codes": (ROOT / "docs" / "command-line.md", commands.exit_codes),
     "settings": (ROOT / "docs" / "configuration.md", settings.table),
     "settings file": (ROOT / "docs" / "configuration.md", settings.file),
+    "targets": (ROOT / "docs" / "solvers.md", targets.table),
     "solvers": (ROOT / "docs" / "porting.md", solvers.table),
     "decisions": (ROOT / "docs" / "decisions.md", decisions),
     "reference": (ROOT / "docs" / "reference" / "index.md", reference.index),

@@ -8,4 +8,4 @@ def test_the_block_starts_empty_and_names_its_cells_apart():
     names = [control.STOP, control.FRACTION, control.BEST_COST, control.SWEEP, control.SWEEPS_TOTAL]
     assert block.shape == (control.SIZE,)
     assert not block.any()
-    assert len({*names, control.RESTART, control.BEAT}) == 7
+    assert len({*names, control.RESTART, control.BEAT, control.DEADLINE}) == 8

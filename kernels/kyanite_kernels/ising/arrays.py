@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from kyanite_kernels.ising.rows import rows_of
 from kyanite_kernels.ising.terms import Float64s, Int32s, Int64s, Terms
 
 _QUADRATIC_DEGREE: Final = 2
@@ -78,34 +79,20 @@ def quadratic_of(terms: Terms) -> Quadratic:
     degree = np.diff(terms.start)
     first = terms.start[:-1]
     single, double = degree == 1, degree == _QUADRATIC_DEGREE
-    i, j = terms.variable[first[double]], terms.variable[first[double] + 1]
     h = _totals(terms.variable[first[single]], terms.coefficient[single], terms.n)
-    coupling = terms.coefficient[double]
     constant = float(terms.coefficient[degree == 0].sum())
     if terms.kind == "pubo":
-        coupling = coupling / 4
+        i, j = terms.variable[first[double]], terms.variable[first[double] + 1]
+        coupling = terms.coefficient[double] / 4
         constant += float(h.sum() / 2 + coupling.sum())
         h = h / 2 + _totals(i, coupling, terms.n) + _totals(j, coupling, terms.n)
-    row_start, row_variable, row_weight = _rows(terms.n, i, j, 2 * coupling)
+    row_start, row_variable, row_weight = rows_of(terms, 0.5 if terms.kind == "pubo" else 2.0)
     return Quadratic(constant, 2 * h, row_start, row_variable, row_weight)
 
 
 def _totals(index: Int32s, values: Float64s, size: int) -> Float64s:
     # Of nothing, numpy's weighted bincount is int64: another type to numba.
     return np.bincount(index, values, minlength=size).astype(np.float64, copy=False)
-
-
-def _rows(n: int, i: Int32s, j: Int32s, weight: Float64s) -> tuple[Int64s, Int32s, Float64s]:
-    keys = np.concatenate([i.astype(np.int64) * n + j, j.astype(np.int64) * n + i])
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    weights = np.concatenate([weight, weight])[order]
-    heads = np.flatnonzero(np.diff(keys, prepend=-1))
-    merged = np.add.reduceat(weights, heads) if heads.size else weights
-    keys = keys[heads][merged != 0]
-    start = np.zeros(n + 1, dtype=np.int64)
-    np.cumsum(np.bincount(keys // max(n, 1), minlength=n), out=start[1:])
-    return start, (keys % max(n, 1)).astype(np.int32), np.ascontiguousarray(merged[merged != 0])
 
 
 def polynomial_of(terms: Terms) -> Polynomial:

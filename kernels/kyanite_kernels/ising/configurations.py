@@ -41,14 +41,14 @@ class Pool:
         if size < 1:
             msg = f"solutions must be at least 1, not {size}"
             raise ValueError(msg)
-        self._size = size
+        self.size = size
         self._energies: dict[bytes, float] = {}
 
     def add(self, spins: Int8s, energies: Float64s) -> None:
         """Offer configurations, int8[k, n], with their running energies, float64[k]."""
         for row, energy in zip(spins, energies.tolist(), strict=True):
             self._energies.setdefault(row.tobytes(), energy)
-        if len(self._energies) > self._size + _POOL_SLACK:
+        if len(self._energies) > self.size + _POOL_SLACK:
             self._energies = dict(self._ranked())
 
     def spins(self, n: int) -> Int8s:
@@ -57,4 +57,4 @@ class Pool:
         return np.frombuffer(joined, dtype=np.int8).reshape(-1, n)
 
     def _ranked(self) -> list[tuple[bytes, float]]:
-        return sorted(self._energies.items(), key=lambda item: item[1])[: self._size]
+        return sorted(self._energies.items(), key=lambda item: item[1])[: self.size]

@@ -9,32 +9,33 @@ Soc. B 84 (2022).
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from kyanite_kernels.ising.arrays import landscape_of
-from kyanite_kernels.ising.configurations import Pool, spins_of
+from kyanite_kernels.crew import Crew
+from kyanite_kernels.ising.blocks import Found, Medium
+from kyanite_kernels.ising.configurations import Pool
 from kyanite_kernels.ising.evidence import Evidence
-from kyanite_kernels.ising.lanes import lane_bytes
 from kyanite_kernels.ising.result import Parameters, Result, constant_result, result_of
-from kyanite_kernels.ising.temperature_range import beta_range
-from kyanite_kernels.ising.tempering_run import TemperingRun
-from kyanite_kernels.ising.watch import Watch
-from kyanite_kernels.random_stream import seed_array
+from kyanite_kernels.ising.sampling import Plan
+from kyanite_kernels.ising.schedule import LINEAR, RangeSchedule
+from kyanite_kernels.ising.search import Round, Search, affordable_lanes, last
+from kyanite_kernels.ising.simulated_annealing import EQUAL_SHARE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kyanite_kernels.control import Control
     from kyanite_kernels.ising.terms import Float64s, Int8s, Terms
 
-_FIRST_SWEEPS = 32
-_FIRST_REPLICAS = 12
-_REPLICAS_MAX = 48
-_REPLICAS_MIN = 3
-_REPLICAS_BYTES = 1 << 29
-_ROUNDS_AGREEING = 4
-_PACE_MARGIN = 0.9
-_LAST_ROUND_SHARE = 0.1
+CONSTANT: Final = RangeSchedule(LINEAR, 1.0, 1.0).course(1)
+_FIRST_SWEEPS: Final = 32
+_FIRST_REPLICAS: Final = 16
+_REPLICAS_MAX: Final = 32
+_REPLICAS_MIN: Final = 3
+_ROUND_BLOCKS: Final = 2
+_ROUNDS_AGREEING: Final = 4
 
 
 def temper(
@@ -47,23 +48,40 @@ def temper(
     initial: Int8s | None = None,
     solutions: int = 1,
     timeout_s: float | None = None,
+    threads: int = 1,
 ) -> Result:
-    """Minimise `terms` with one replica at each of `betas`, float64[R] in any order, for `sweeps` sweeps each.
+    """Minimise `terms` with a replica at each of `betas`, float64[R] in any order, for `sweeps` sweeps each.
 
     `initial`, int8[n], is the start of every replica, with `lanes.UNSET` for variables that start at random. At most
-    `solutions` distinct configurations return. `timeout_s` ends the search, best effort, with the best so far.
+    `solutions` distinct configurations return. `timeout_s` ends the search, best effort, with the best so far. Several
+    ladders run side by side where lanes come in groups, two blocks of them at least.
 
     Raises ValueError where a parameter is out of range.
     """
     given = np.array(betas, dtype=np.float64)
     _check(sweeps, given)
-    parameters: Parameters = {"sweeps": sweeps, "replicas": given.size, "all_betas": given.tolist()}
-    watch = Watch(control, timeout_s, sweeps)
-    run = _begin(terms, seed, initial, solutions, watch)
-    if terms.n == 0:
-        return constant_result(terms, watch, parameters)
-    run.temper(np.sort(given), sweeps)
-    return result_of(terms, run.pool, watch, parameters)
+    parameters = _parameters(sweeps, given)
+    with Crew(control, threads=threads, timeout_s=timeout_s) as crew:
+        if terms.n == 0:
+            return constant_result(terms, crew, parameters)
+        pool = Pool(solutions)
+        search = Search(terms, crew, pool, seed=seed, initial=initial, lanes=_ROUND_BLOCKS * given.size)
+        lanes = ladder_lanes(search.medium, given.size)
+        crew.expect(sweeps * lanes * _ROUND_BLOCKS)
+        search.run([(lanes, tempering_plan(sweeps, np.sort(given)))] * _ROUND_BLOCKS)
+        return result_of(terms, pool, crew, parameters)
+
+
+def tempering_plan(sweeps: int, ladder: Float64s) -> Plan:
+    """Return the plan of one block."""
+    return Plan(sweeps, CONSTANT, ladder, 0.0)
+
+
+def ladder_lanes(medium: Medium, rungs: int) -> int:
+    """Return the lanes of a block that holds at least one ladder of so many rungs."""
+    if medium.kind.shared > 1:
+        return rungs * medium.kind.shared
+    return medium.whole(rungs)
 
 
 def temper_parameterfree(
@@ -74,25 +92,22 @@ def temper_parameterfree(
     control: Control | None = None,
     initial: Int8s | None = None,
     solutions: int = 1,
+    threads: int = 1,
 ) -> Result:
     """Minimise `terms` with betas found on the way, until `timeout_s` or until the evidence suffices.
 
     Rounds start afresh with twice the sweeps of the one before; after each, count and spacing of the betas follow from
-    the measured exchange rates. The run converges when independent rounds keep meeting the same best. `parameters` of
+    the measured exchange rates. The run converges when independent ladders keep meeting the same best. `parameters` of
     the result holds the sweeps and betas of the round that found the best, ready for `temper`.
 
     Raises ValueError where a parameter is out of range.
     """
-    watch = Watch(control, timeout_s)
-    run = _begin(terms, seed, initial, solutions, watch)
-    if terms.n == 0:
-        return constant_result(terms, watch, {"sweeps": 1, "replicas": 1, "all_betas": [1.0]})
-    beta_start, beta_stop = beta_range(run.landscape, run.seed, run.initial)
-    replicas_max = max(_REPLICAS_MIN, min(_REPLICAS_MAX, _REPLICAS_BYTES // lane_bytes(run.landscape)))
-    betas = np.geomspace(beta_start, beta_stop, min(_FIRST_REPLICAS, replicas_max))
-    sweeps, betas = _search(run, betas, replicas_max)
-    chosen: Parameters = {"sweeps": sweeps, "replicas": betas.size, "all_betas": betas.tolist()}
-    return result_of(terms, run.pool, watch, chosen)
+    with Crew(control, threads=threads, timeout_s=timeout_s) as crew:
+        if terms.n == 0:
+            return constant_result(terms, crew, _parameters(1, np.ones(1)))
+        pool = Pool(solutions)
+        settled = last(tempering_rounds(terms, crew, pool, seed=seed, initial=initial))
+        return result_of(terms, pool, crew, settled.parameters)
 
 
 def ladder(betas: Float64s, exchange_rates: Float64s, replicas_max: int) -> Float64s:
@@ -110,10 +125,6 @@ def ladder(betas: Float64s, exchange_rates: Float64s, replicas_max: int) -> Floa
     return found
 
 
-def _begin(terms: Terms, seed: int, initial: Int8s | None, solutions: int, watch: Watch) -> TemperingRun:
-    return TemperingRun(landscape_of(terms), seed_array(seed), spins_of(terms, initial), Pool(solutions), watch)
-
-
 def _check(sweeps: int, betas: Float64s) -> None:
     if sweeps < 1:
         msg = f"sweeps must be at least 1, not {sweeps}"
@@ -123,27 +134,38 @@ def _check(sweeps: int, betas: Float64s) -> None:
         raise ValueError(msg)
 
 
-def _search(run: TemperingRun, betas: Float64s, replicas_max: int) -> tuple[int, Float64s]:
-    """Run rounds until the watch or the evidence ends them; return sweeps and betas of the best round."""
-    evidence = Evidence(run.landscape.n, tolerance=1e-9 / betas[0], hits_min=_ROUNDS_AGREEING)
-    sweeps, settled, steps = _FIRST_SWEEPS, (_FIRST_SWEEPS, betas), 0
-    while sweeps > 0:
-        best_before = run.best
-        found = run.temper(betas, sweeps, fraction_end=0.0)
-        steps += sweeps * betas.size
-        if run.best < best_before:
+def tempering_rounds(terms: Terms, crew: Crew, pool: Pool, *, seed: int, initial: Int8s | None) -> Iterator[Round]:
+    """Run rounds into `pool` until the clock or the evidence ends them, yielding after each; one at least."""
+    search = Search(terms, crew, pool, seed=seed, initial=initial, lanes=affordable_lanes(terms, crew.left_s))
+    beta_start, beta_stop = search.beta_range()
+    evidence = Evidence(terms.n, tolerance=EQUAL_SHARE / beta_stop, hits_min=_ROUNDS_AGREEING)
+    betas = np.geomspace(beta_start, beta_stop, _FIRST_REPLICAS)
+    wanted, settled, best = _FIRST_SWEEPS, (1, betas), search.best
+    found: list[Found] = []
+    while True:
+        lanes = ladder_lanes(search.medium, betas.size)
+        fresh, sweeps = best, search.affordable_sweeps(wanted, _ROUND_BLOCKS * lanes)
+        if sweeps:
+            found = search.run([(lanes, tempering_plan(sweeps, betas))] * _ROUND_BLOCKS)
+            best = search.best
+        if best < fresh:
             settled = (sweeps, betas)
-        if evidence.suffices(np.array([found]), sweeps * betas.size) or not run.watch.goes_on():
-            break
-        betas = ladder(betas, run.exchange_rates, replicas_max)
-        pace_s = run.watch.elapsed_s / steps * betas.size
-        sweeps = _next_sweeps(2 * sweeps, pace_s, run.watch.left_s)
-    return settled
+        yield Round(best, _parameters(*settled))
+        if sweeps < wanted:
+            return
+        runs = np.concatenate([block.slot_best for block in found])
+        if evidence.suffices(runs, sweeps * _ROUND_BLOCKS * lanes // runs.size):
+            return
+        betas = ladder(betas, exchange_rates(found), _REPLICAS_MAX)
+        wanted *= 2
 
 
-def _next_sweeps(wanted: int, pace_s: float, left_s: float) -> int:
-    """Return how many of the sweeps wanted fit into the time left at `pace_s` a sweep; 0 when too few do."""
-    affordable = _PACE_MARGIN * left_s / pace_s
-    if affordable >= wanted:
-        return wanted
-    return int(affordable) if affordable >= _LAST_ROUND_SHARE * wanted else 0
+def _parameters(sweeps: int, betas: Float64s) -> Parameters:
+    return {"sweeps": sweeps, "replicas": betas.size, "all_betas": betas.tolist()}
+
+
+def exchange_rates(found: list[Found]) -> Float64s:
+    """Return how often neighbouring rungs exchanged when they could, float64[T - 1]."""
+    tries = sum(block.tries for block in found)
+    swaps = sum(block.swaps for block in found)
+    return np.asarray(swaps / np.maximum(tries, 1), dtype=np.float64)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from kyanite_kernels.crew import Crew
 from kyanite_kernels.ising.configurations import Pool, values_of
 from kyanite_kernels.ising.energy import energy
 from kyanite_kernels.ising.terms import Float64s, Int8s, Terms
-from kyanite_kernels.ising.watch import Watch
 
-Parameters: TypeAlias = "dict[str, int | float | list[float]]"
+Parameters: TypeAlias = "dict[str, Any]"
+"""JSON values, as the documents of the services write them."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -32,25 +33,25 @@ class Result:
     stopped: bool
 
 
-def result_of(terms: Terms, pool: Pool, watch: Watch, parameters: Parameters) -> Result:
+def result_of(terms: Terms, pool: Pool, crew: Crew, parameters: Parameters) -> Result:
     """Rank the pool by exact costs and close the run."""
     states = values_of(terms.kind, pool.spins(terms.n))
     costs = energy(terms, states)
     order = np.argsort(costs, kind="stable")
-    watch.finish(float(costs[order[0]]))
+    crew.finish(float(costs[order[0]]))
     return Result(
         states=states[order],
         costs=costs[order],
         parameters=parameters,
-        trace=watch.trace,
-        sweeps_done=watch.sweeps_done,
-        stopped=watch.stopped,
+        trace=crew.trace,
+        sweeps_done=crew.sweeps_done,
+        stopped=crew.stopped,
     )
 
 
-def constant_result(terms: Terms, watch: Watch, parameters: Parameters) -> Result:
+def constant_result(terms: Terms, crew: Crew, parameters: Parameters) -> Result:
     """Return the one solution of a problem without variables: the empty configuration."""
     states = np.zeros((1, 0), dtype=np.int8)
     costs = energy(terms, states)
-    watch.finish(float(costs[0]))
-    return Result(states, costs, parameters, watch.trace, 0, watch.stopped)
+    crew.finish(float(costs[0]))
+    return Result(states, costs, parameters, crew.trace, 0, crew.stopped)

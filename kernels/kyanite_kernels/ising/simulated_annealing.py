@@ -3,31 +3,36 @@
 Source: S. Kirkpatrick, C. D. Gelatt, M. P. Vecchi, "Optimization by simulated annealing", Science 220 (1983);
 acceptance after N. Metropolis et al., J. Chem. Phys. 21 (1953). Beta is linear in the sweep: on max-cut graphs, sparse
 and dense, it beat geometric beta, which beat linear temperature, because it spends most sweeps where the system
-freezes. Each restart ends with a fall from its best state to a local minimum.
+freezes. Restarts are lanes of blocks; the best states fall to local minima in the end.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from kyanite_kernels.ising.annealing_run import AnnealingRun, Schedule
-from kyanite_kernels.ising.arrays import landscape_of
-from kyanite_kernels.ising.configurations import Pool, spins_of
+import numpy as np
+
+from kyanite_kernels.crew import Crew
+from kyanite_kernels.ising.configurations import Pool
 from kyanite_kernels.ising.evidence import Evidence
 from kyanite_kernels.ising.result import Parameters, Result, constant_result, result_of
-from kyanite_kernels.ising.temperature_range import beta_range
-from kyanite_kernels.ising.watch import Watch
-from kyanite_kernels.random_stream import seed_array
+from kyanite_kernels.ising.sampling import Plan
+from kyanite_kernels.ising.schedule import LINEAR, RangeSchedule
+from kyanite_kernels.ising.search import Round, Search, affordable_lanes, last
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kyanite_kernels.control import Control
     from kyanite_kernels.ising.terms import Int8s, Terms
 
-_FIRST_SWEEPS = 64
-_ROUND_RESTARTS = 8
-_LAST_ROUND_SHARE = 0.1
-_PACE_MARGIN = 0.9
+ONE_RUNG: Final = np.ones(1)
+EQUAL_SHARE: Final = 1e-3
+"""Costs count as equal within this share of 1 / beta_stop, which is a quarter of a small change."""
+
+_FIRST_SWEEPS: Final = 32
+_ROUND_BLOCKS: Final = 2
 
 
 def anneal(
@@ -42,27 +47,33 @@ def anneal(
     initial: Int8s | None = None,
     solutions: int = 1,
     timeout_s: float | None = None,
+    threads: int = 1,
 ) -> Result:
     """Minimise `terms` by `restarts` anneals of `sweeps` sweeps, beta linear from `beta_start` to `beta_stop`.
 
     `initial`, int8[n], is the start of every restart, with `lanes.UNSET` for variables that start at random. At most
-    `solutions` distinct configurations return. `timeout_s` ends the search, best effort, with the best so far.
+    `solutions` distinct configurations return. `timeout_s` ends the search, best effort, with the best so far. More
+    restarts than asked for are made where lanes come in groups.
 
     Raises ValueError where a parameter is out of range.
     """
-    parameters: Parameters = {
-        "sweeps": sweeps,
-        "restarts": restarts,
-        "beta_start": beta_start,
-        "beta_stop": beta_stop,
-    }
+    parameters = _parameters(sweeps, restarts, beta_start, beta_stop)
     _check(sweeps, restarts, beta_start, beta_stop)
-    watch = Watch(control, timeout_s, sweeps * restarts)
-    run = _begin(terms, seed, initial, solutions, watch)
-    if terms.n == 0:
-        return constant_result(terms, watch, parameters)
-    run.anneal(Schedule(sweeps, float(beta_start), float(beta_stop)), restarts)
-    return result_of(terms, run.pool, watch, parameters)
+    with Crew(control, threads=threads, timeout_s=timeout_s) as crew:
+        if terms.n == 0:
+            return constant_result(terms, crew, parameters)
+        pool = Pool(solutions)
+        search = Search(terms, crew, pool, seed=seed, initial=initial, lanes=restarts)
+        blocks = search.medium.blocks(restarts)
+        crew.expect(sweeps * sum(blocks))
+        plan = annealing_plan(sweeps, float(beta_start), float(beta_stop))
+        search.run([(lanes, plan) for lanes in blocks])
+        return result_of(terms, pool, crew, parameters)
+
+
+def annealing_plan(sweeps: int, beta_start: float, beta_stop: float) -> Plan:
+    """Return the plan of one anneal."""
+    return Plan(sweeps, RangeSchedule(LINEAR, beta_start, beta_stop).course(sweeps), ONE_RUNG, 0.0)
 
 
 def anneal_parameterfree(
@@ -73,34 +84,23 @@ def anneal_parameterfree(
     control: Control | None = None,
     initial: Int8s | None = None,
     solutions: int = 1,
+    threads: int = 1,
 ) -> Result:
     """Minimise `terms` with parameters found on the way, until `timeout_s` or until the evidence suffices.
 
-    Betas come from the cost changes met at random states and in a local minimum. Rounds of 8 restarts follow, with
-    twice the sweeps as long as that lowers the mean or the best. The run converges when independent restarts keep
-    meeting the same best (`evidence.Evidence`). `parameters` of the result holds the sweeps and betas of the round that
-    found the best, and the number of restarts made, ready for `anneal`.
+    Betas come from the cost changes met at a random state and in a local minimum. Rounds of two blocks of restarts
+    follow, with twice the sweeps as long as that lowers the mean or the best. The run converges when independent
+    restarts keep meeting the same best (`evidence.Evidence`). `parameters` of the result holds the sweeps and betas of
+    the round that found the best, and the number of restarts made, ready for `anneal`.
 
     Raises ValueError where a parameter is out of range.
     """
-    watch = Watch(control, timeout_s)
-    run = _begin(terms, seed, initial, solutions, watch)
-    if terms.n == 0:
-        return constant_result(terms, watch, {"sweeps": 1, "restarts": 1, "beta_start": 1.0, "beta_stop": 2.0})
-    beta_start, beta_stop = beta_range(run.landscape, run.seed, run.initial)
-    sweeps = _search(run, beta_start, beta_stop)
-    restarts = max(run.restarts, 1)
-    chosen: Parameters = {
-        "sweeps": sweeps,
-        "restarts": restarts,
-        "beta_start": beta_start,
-        "beta_stop": beta_stop,
-    }
-    return result_of(terms, run.pool, watch, chosen)
-
-
-def _begin(terms: Terms, seed: int, initial: Int8s | None, solutions: int, watch: Watch) -> AnnealingRun:
-    return AnnealingRun(landscape_of(terms), seed_array(seed), spins_of(terms, initial), Pool(solutions), watch)
+    with Crew(control, threads=threads, timeout_s=timeout_s) as crew:
+        if terms.n == 0:
+            return constant_result(terms, crew, _parameters(1, 1, 1.0, 2.0))
+        pool = Pool(solutions)
+        settled = last(annealing_rounds(terms, crew, pool, seed=seed, initial=initial))
+        return result_of(terms, pool, crew, settled.parameters)
 
 
 def _check(sweeps: int, restarts: int, beta_start: float, beta_stop: float) -> None:
@@ -112,30 +112,30 @@ def _check(sweeps: int, restarts: int, beta_start: float, beta_stop: float) -> N
         raise ValueError(msg)
 
 
-def _search(run: AnnealingRun, beta_start: float, beta_stop: float) -> int:
-    """Run rounds until the watch or the evidence ends them; return the sweeps of the round that found the best."""
-    evidence = Evidence(run.landscape.n, tolerance=1e-9 / beta_start)
-    sweeps, settled, mean = _FIRST_SWEEPS, _FIRST_SWEEPS, math.inf
-    # The first round is one restart: it measures the pace.
-    restarts = 1
-    while restarts > 0:
-        best_before = run.best
-        energies = run.anneal(Schedule(sweeps, beta_start, beta_stop), restarts, fraction_end=0.0)
-        if run.best < best_before:
+def annealing_rounds(terms: Terms, crew: Crew, pool: Pool, *, seed: int, initial: Int8s | None) -> Iterator[Round]:
+    """Run rounds into `pool` until the clock or the evidence ends them, yielding after each; one at least."""
+    lanes = affordable_lanes(terms, crew.left_s)
+    search = Search(terms, crew, pool, seed=seed, initial=initial, lanes=lanes)
+    beta_start, beta_stop = search.beta_range()
+    evidence = Evidence(terms.n, tolerance=EQUAL_SHARE / beta_stop)
+    wanted, settled, mean, best = _FIRST_SWEEPS, 1, math.inf, search.best
+    block, energies = search.medium.block, np.empty(0)
+    while True:
+        fresh, sweeps = best, search.affordable_sweeps(wanted, _ROUND_BLOCKS * block)
+        if sweeps:
+            plan = annealing_plan(sweeps, beta_start, beta_stop)
+            energies = np.concatenate([found.energies for found in search.run([(block, plan)] * _ROUND_BLOCKS)])
+            best = search.best
+        if best < fresh:
             settled = sweeps
-        if evidence.suffices(energies, sweeps) or not run.watch.goes_on():
-            break
-        round_mean = float(energies.mean())
-        if round_mean < mean or run.best < best_before:
-            sweeps *= 2
-        mean = min(mean, round_mean)
-        sweeps, restarts = _next_round(sweeps, run.watch.elapsed_s / run.sweeps_done, run.watch.left_s)
-    return settled
+        yield Round(best, _parameters(settled, search.lanes, beta_start, beta_stop))
+        if sweeps < wanted or evidence.suffices(energies, sweeps):
+            return
+        average = float(energies.mean())
+        if average < mean or best < fresh:
+            wanted *= 2
+        mean = min(mean, average)
 
 
-def _next_round(sweeps: int, pace_s: float, left_s: float) -> tuple[int, int]:
-    """Return sweeps and restarts that fit into the time left at `pace_s` a sweep; (_, 0) when none is worth it."""
-    affordable = _PACE_MARGIN * left_s / pace_s
-    if affordable >= sweeps:
-        return sweeps, int(min(_ROUND_RESTARTS, affordable // sweeps))
-    return max(int(affordable), 1), int(affordable >= _LAST_ROUND_SHARE * sweeps)
+def _parameters(sweeps: int, restarts: int, beta_start: float, beta_stop: float) -> Parameters:
+    return {"sweeps": sweeps, "restarts": restarts, "beta_start": beta_start, "beta_stop": beta_stop}

@@ -6,11 +6,7 @@ import math
 
 import numpy as np
 
-from kyanite_kernels.ising.arrays import Landscape
-from kyanite_kernels.ising.lanes import Lanes, gains, lanes_of, settle, start
-from kyanite_kernels.ising.terms import Float64s, Int8s
-from kyanite_kernels.jit import kernel
-from kyanite_kernels.random_stream import Seed
+from kyanite_kernels.ising.terms import Float64s
 
 _HOT = 0.2
 _COLD = math.log(100)
@@ -18,24 +14,15 @@ _SMALL_QUANTILE = 0.05
 _BETA_MIN, _BETA_MAX = 1e-300, 1e300
 
 
-@kernel
-def _survey(landscape: Landscape, lanes: Lanes, seed: Seed, initial: Int8s, out: Float64s) -> None:
-    start(landscape, lanes, 0, seed, 0, initial)
-    gains(landscape, lanes, 0, out[0])
-    settle(landscape, lanes, 0)
-    gains(landscape, lanes, 0, out[1])
-
-
-def beta_range(landscape: Landscape, seed: Seed, initial: Int8s) -> tuple[float, float]:
+def range_of(free: Float64s, bound: Float64s) -> tuple[float, float]:
     """Return (beta_start, beta_stop): from nearly free flips to nearly none.
 
-    At `beta_start` a typical change at a random state (root mean square) is accepted with probability exp(-0.2); at
-    `beta_stop` a small change at a local minimum (5 % quantile of the nonzero ones) with probability 1/100. The
-    smallest coefficient would not do: with continuous weights it is far below every change that matters.
+    `free` and `bound`, float64[n], are the cost changes of single flips at a random state and at a local minimum. At
+    `beta_start` a typical free change (root mean square) is accepted with probability exp(-0.2); at `beta_stop` a small
+    bound change (5 % quantile of the nonzero ones) with probability 1/100. The smallest coefficient would not do: with
+    continuous weights it is far below every change that matters.
     """
-    changes = np.zeros((2, landscape.n), dtype=np.float64)
-    _survey(landscape, lanes_of(landscape, 1), seed, initial, changes)
-    free, bound = (np.abs(row[row != 0]) for row in changes)
+    free, bound = (np.abs(changes[changes != 0]) for changes in (free, bound))
     if free.size == 0 and bound.size == 0:
         return 1.0, 2.0
     largest = float(max(free.max(initial=0.0), bound.max(initial=0.0)))

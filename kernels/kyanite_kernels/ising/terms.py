@@ -17,6 +17,9 @@ Kind: TypeAlias = Literal["ising", "pubo"]
 COST_MAX: Final = float(np.finfo(np.float64).max) / 1024
 """Largest sum of absolute values a cost function may reach: the rest is headroom, so that no field overflows."""
 
+_PIECE: Final = 1 << 16
+_PAIR: Final = 2
+
 
 def _no_floats() -> Float64s:
     return np.zeros(0, dtype=np.float64)
@@ -111,11 +114,19 @@ def _check_variables(name: str, variable: Int32s, start: Int64s, n: int) -> None
     if variable.min() < 0 or variable.max() >= n:
         msg = f"{name} must lie between 0 and {n - 1}"
         raise ValueError(msg)
-    owner = np.repeat(np.arange(start.size - 1), np.diff(start))
-    keys = np.sort(owner * n + variable)
-    if (keys[1:] == keys[:-1]).any():
+    # In pieces: one sort of all keys would take several times the memory of the terms.
+    if any(_repeats(variable, start[at : at + _PIECE + 1], n) for at in range(0, start.size - 1, _PIECE)):
         msg = f"{name} repeats a variable within one term or group"
         raise ValueError(msg)
+
+
+def _repeats(variable: Int32s, start: Int64s, n: int) -> bool:
+    lengths = np.diff(start)
+    if lengths.max(initial=0) <= _PAIR:
+        pairs = start[:-1][lengths == _PAIR]
+        return bool((variable[pairs] == variable[pairs + 1]).any())
+    keys = np.sort(np.repeat(np.arange(lengths.size), lengths) * n + variable[start[0] : start[-1]])
+    return bool((keys[1:] == keys[:-1]).any())
 
 
 def _check_size(terms: Terms) -> None:

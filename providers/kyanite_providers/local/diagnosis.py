@@ -20,7 +20,7 @@ LOAD_MAX_S: Final = 10.0
 """Loading takes a second; what takes longer is being compiled."""
 WORKER_BYTES: Final = 192 << 20
 """What a worker takes before it has read a problem."""
-LATER: Final = "the first job has them compiled, which takes half a minute once"
+LATER: Final = "the first job has them compiled, which takes all cores some minutes once"
 _SUBJECT: Final = "local workers"
 _KERNELS: Final = "local kernels"
 
@@ -28,7 +28,7 @@ _KERNELS: Final = "local kernels"
 async def diagnose(environment: Mapping[str, str], workers_max: int, *, cache_is_lasting: bool) -> list[Finding]:
     """Start a worker of its own, ask it, have it load its kernels, and let it go.
 
-    Kernels that are not compiled yet stay so: that takes half a minute, and the first job has it done.
+    Kernels that are not compiled yet stay so: that takes minutes, and the first job has it done.
     """
     pool = WorkerPool(1, environment)
     began_s = time.perf_counter()
@@ -71,7 +71,7 @@ def _broken(error: ProviderError | TimeoutError) -> Finding:
 async def _kernels(pool: WorkerPool, cache: Path, *, lasting: bool) -> Finding:
     if not lasting:
         text = f"the cache folder can not be written; compiled kernels lie in {cache} until the process ends"
-        advice = "make ~/.cache writable, or set providers.local.cache_dir: else each start compiles for half a minute"
+        advice = "make ~/.cache writable, or set providers.local.cache_dir: else each start compiles for minutes"
         return Finding(_KERNELS, "warning", text, advice)
     if not await anyio.to_thread.run_sync(_is_compiled, cache):
         return Finding(_KERNELS, "ok", f"not compiled yet; {LATER}, and keeps them in {cache}")

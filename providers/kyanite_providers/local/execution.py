@@ -25,10 +25,10 @@ INLINE_BYTES_MAX: Final = 1 << 16
 
 def execute(request: Run, problem: Problem, block: mmap.mmap) -> Solved:
     """Solve the problem as asked and return where its results are."""
-    parameters = msgspec.convert(request.parameters, TARGETS[request.target])
+    parameters = msgspec.convert(request.parameters, TARGETS[request.target].parameters)
     control = np.frombuffer(block, dtype=np.float64)
     began_s = time.perf_counter()
-    result, chosen = solve(problem, parameters, request.search_s, control)
+    result, chosen = solve(problem, request, parameters, control)
     search_s = time.perf_counter() - began_s
     cost = float(result.costs[0])
     pieces = results_json(problem.ids, Solutions(result.states, result.costs), chosen)

@@ -45,7 +45,7 @@ class Run(Struct, frozen=True, tag=True):
     """Asks to solve a problem; answered by `Solved` or `Refused`.
 
     `parameters` are the target's, as `kyanite_providers.local.parameters` has them. `output_path` names a
-    file to create if the output is too large for a frame.
+    file to create if the output is too large for a frame. `threads` is how many cores the job has.
     """
 
     source: Source
@@ -54,6 +54,7 @@ class Run(Struct, frozen=True, tag=True):
     parameters: dict[str, Any]
     search_s: float | None
     output_path: str
+    threads: int = 1
 
 
 class Done(Struct, frozen=True, tag=True):

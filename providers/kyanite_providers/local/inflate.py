@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from kyanite.errors import ProviderError
 from kyanite_providers.local.frames import Source
@@ -16,24 +18,56 @@ _CHUNK_BYTES: Final = 1 << 20
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 
 
-def read_source(source: Source, limit_bytes: int) -> bytearray:
-    """Return the input's plain bytes, at most `limit_bytes` of them.
+class Plain:
+    """An input's plain bytes, piece by piece; `size` counts those that were given out.
 
-    Raises `ProviderError`: `InputCorrupt` if the stored bytes do not have the hash that was recorded, and
-    `InvalidInputData` for a damaged gzip stream or one that inflates beyond the limit (nothing larger is ever
-    held).
+    Iterating raises `ProviderError` `InvalidInputData` for a damaged gzip stream or one that inflates beyond
+    the limit (nothing larger than a piece is ever held).
+    """
+
+    def __init__(self, pieces: Iterator[bytes], limit_bytes: int) -> None:
+        """Give out at most `limit_bytes` of these pieces."""
+        self.size = 0
+        self._pieces = pieces
+        self._limit_bytes = limit_bytes
+
+    def __iter__(self) -> Self:
+        """Return itself: an input is read once."""
+        return self
+
+    def __next__(self) -> bytes:
+        """Return the next piece, at most 1 MiB."""
+        piece = next(self._pieces)
+        if self.size + len(piece) > self._limit_bytes:
+            raise invalid("AZQ105", None, f"the input is larger than {self._limit_bytes} bytes when inflated")
+        self.size += len(piece)
+        return piece
+
+
+@contextmanager
+def opened(source: Source, limit_bytes: int) -> Iterator[Plain]:
+    """Yield the input to read, at most `limit_bytes` of it.
+
+    Raises `ProviderError` `InputCorrupt` in the end if the stored bytes do not have the hash that was
+    recorded; also where the reader refused them, because then they are not what was sent.
     """
     digest = hashlib.sha256()
-    chunks = _hashed(_chunks(source), digest)
-    plain = bytearray()
-    for chunk in _inflated(chunks):
-        if len(plain) + len(chunk) > limit_bytes:
-            raise invalid("AZQ105", None, f"the input is larger than {limit_bytes} bytes when inflated")
-        plain += chunk
-    if source.sha256 and digest.hexdigest() != source.sha256:
+    stored = _hashed(_chunks(source), digest)
+    try:
+        yield Plain(_inflated(stored), limit_bytes)
+    except ProviderError as error:
+        _require_hash(source, stored, digest, error)
+        raise
+    _require_hash(source, stored, digest, None)
+
+
+def _require_hash(source: Source, stored: Iterator[bytes], digest: hashlib._Hash, cause: ProviderError | None) -> None:
+    if not source.sha256:
+        return
+    deque(stored, maxlen=0)  # the hash is that of all of it
+    if digest.hexdigest() != source.sha256:
         message = f"the stored input has the hash {digest.hexdigest()}, but {source.sha256} was recorded"
-        raise ProviderError("InputCorrupt", message)
-    return plain
+        raise ProviderError("InputCorrupt", message) from cause
 
 
 def invalid(azq: str, field: str | None, problem: str) -> ProviderError:

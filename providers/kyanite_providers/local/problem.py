@@ -4,22 +4,30 @@ back to ids.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
-from kyanite_providers.local.inflate import invalid, read_source
-from kyanite_providers.local.qio import Products, Wire, read_qio
+from kyanite_providers.local.archive import is_archive
+from kyanite_providers.local.inflate import Plain, invalid, opened
+from kyanite_providers.local.products import Ids, Products, starts
+from kyanite_providers.local.qio import Wire, read_long_qio, read_qio
+from kyanite_providers.local.term_list import AT_ONCE_BYTES_MAX
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kyanite_providers.local.frames import Source
 
+
 COST_MAX: Final = float(np.finfo(np.float64).max) / 1024
-_SPARSE_FACTOR: Final = 8
+_SPARSE_FACTOR: Final = 4
 _SPARSE_MIN: Final = 1 << 16
+_BLOCK: Final = 1 << 16
+_PAIR: Final = 2
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -56,12 +64,29 @@ class Problem:
 
 
 def read_problem(source: Source, inflated_max_bytes: int) -> Problem:
-    """Read a `microsoft.qio.v2` problem, gzip or not. Raises `ProviderError` that names what is wrong."""
-    plain = read_source(source, inflated_max_bytes)
-    size = len(plain)
-    wire = read_qio(plain)
-    del plain
-    return problem_of(wire, size)
+    """Read a `microsoft.qio.v2` problem: JSON, or an archive of protobuf messages; gzip or not.
+
+    Raises `ProviderError` that names what is wrong.
+    """
+    with opened(source, inflated_max_bytes) as plain:
+        wire = _read_wire(plain)
+        return problem_of(wire, plain.size)
+
+
+def _read_wire(plain: Plain) -> Wire:
+    head: list[bytes] = []
+    while plain.size <= AT_ONCE_BYTES_MAX and (piece := next(plain, None)) is not None:
+        head.append(piece)
+    if is_archive(b"".join(head)):
+        return _read_archive(chain(head, plain))
+    return read_long_qio(chain(head, plain)) if plain.size > AT_ONCE_BYTES_MAX else read_qio(b"".join(head))
+
+
+def _read_archive(pieces: Iterable[bytes]) -> Wire:
+    # Its scanner takes longer to load than most problems to read.
+    from kyanite_providers.local.qio_messages import read_messages
+
+    return read_messages(pieces)
 
 
 def problem_of(wire: Wire, inflated_bytes: int) -> Problem:
@@ -77,7 +102,7 @@ def problem_of(wire: Wire, inflated_bytes: int) -> Problem:
         ids=ids,
         coefficient=products.coefficient,
         start=products.start,
-        variable=products.ids.astype(np.int32),
+        variable=products.ids.astype(np.int32, copy=False),
         group_scale=wire.group_scale,
         group_offset=offset,
         group_start=group_start,
@@ -91,34 +116,62 @@ def problem_of(wire: Wire, inflated_bytes: int) -> Problem:
     return problem
 
 
-def _numbered(*parts: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
+def _numbered(*parts: Ids) -> tuple[NDArray[np.int64], list[NDArray[np.int32]]]:
     """Return the distinct ids, rising, and each part with every id replaced by its place among them."""
-    everything = np.concatenate(parts)
-    highest = int(everything.max(initial=-1))
-    if highest < max(_SPARSE_FACTOR * everything.size, _SPARSE_MIN):
+    highest = max(int(part.max(initial=-1)) for part in parts)
+    if highest < max(_SPARSE_FACTOR * sum(part.size for part in parts), _SPARSE_MIN):
         present = np.zeros(highest + 1, dtype=np.bool_)
-        present[everything] = True
-        place = np.cumsum(present) - 1
-        return np.flatnonzero(present), [place[part] for part in parts]
-    ids = np.unique(everything)
-    return ids, [np.searchsorted(ids, part) for part in parts]
+        for part in parts:
+            for block in _blocks(part.size):
+                present[part[block]] = True
+        ids = np.flatnonzero(present)
+        place = np.zeros(highest + 1, dtype=np.int32)
+        place[ids] = np.arange(ids.size, dtype=np.int32)
+        return ids, [_replaced(part, place.take) for part in parts]
+    known = np.unique(np.concatenate(parts))
+    return known.astype(np.int64), [_replaced(part, lambda ids: np.searchsorted(known, ids)) for part in parts]
+
+
+def _blocks(size: int) -> Iterator[slice]:
+    """Cut a range into blocks: numpy's indexing makes copies of 64 bits an element."""
+    return (slice(at, min(at + _BLOCK, size)) for at in range(0, size, _BLOCK))
+
+
+def _replaced(ids: Ids, place: Callable[[Ids], NDArray[np.integer]]) -> NDArray[np.int32]:
+    variable = np.empty(ids.size, dtype=np.int32)
+    for block in _blocks(ids.size):
+        variable[block] = place(ids[block])
+    return variable
 
 
 def _simplified(products: Products, kind: str, n: int) -> Products:
     """Let no product name a variable twice: s * s = 1 for spins, x * x = x for 0/1 variables."""
-    lengths = np.diff(products.start)
-    if lengths.max(initial=0) <= 1:
+    if not any(_repeats(products, block, n) for block in _blocks(products.coefficient.size)):
         return products
-    owner = np.repeat(np.arange(lengths.size, dtype=np.int64), lengths)
-    keys = owner * n + products.ids
-    keys.sort()
-    if not (keys[1:] == keys[:-1]).any():
-        return products
-    distinct, counts = np.unique(keys, return_counts=True)
-    kept = distinct[counts % 2 == 1] if kind == "ising" else distinct
-    start = np.zeros_like(products.start)
-    np.cumsum(np.bincount(kept // n, minlength=lengths.size), out=start[1:])
-    return Products(products.coefficient, start, kept % n)
+    kept, lengths = [], []
+    for block in _blocks(products.coefficient.size):
+        distinct, counts = np.unique(_keys(products, block, n), return_counts=True)
+        keys = distinct[counts % 2 == 1] if kind == "ising" else distinct
+        kept.append((keys % n).astype(np.int32))
+        lengths.append(np.bincount(keys // n, minlength=products.coefficient[block].size))
+    return Products(products.coefficient, starts(np.concatenate(lengths)), np.concatenate(kept))
+
+
+def _keys(products: Products, block: slice, n: int) -> NDArray[np.int64]:
+    """Return for every place where a variable occurs in a block of products a number that says both."""
+    start = products.start[block.start : block.stop + 1]
+    owner = np.repeat(np.arange(start.size - 1, dtype=np.int64), np.diff(start))
+    return owner * n + products.ids[start[0] : start[-1]]
+
+
+def _repeats(products: Products, block: slice, n: int) -> bool:
+    first = products.start[block]
+    lengths = products.start[block.start + 1 : block.stop + 1] - first
+    if lengths.max() <= _PAIR:
+        pairs = first[lengths == _PAIR]
+        return bool((products.ids[pairs] == products.ids[pairs + 1]).any())
+    keys = np.sort(_keys(products, block, n))
+    return bool((keys[1:] == keys[:-1]).any())
 
 
 def _require_linear(inner: Products, group_start: NDArray[np.int64]) -> None:
@@ -135,7 +188,9 @@ def _require_finite_costs(problem: Problem) -> None:
     with np.errstate(over="ignore", invalid="ignore"):
         reach = np.bincount(owner, np.abs(problem.group_weight), minlength=problem.group_scale.size)
         reach = reach + np.abs(problem.group_offset)
-        largest = np.abs(problem.coefficient).sum() + (np.abs(problem.group_scale) * reach * reach).sum()
+        largest = (np.abs(problem.group_scale) * reach * reach).sum()
+        for block in _blocks(problem.coefficient.size):
+            largest += np.abs(problem.coefficient[block]).sum()
     if not largest <= COST_MAX:
         raise invalid("AZQ103", "cost_function", f"the absolute values add up to more than {COST_MAX:.3g}")
 

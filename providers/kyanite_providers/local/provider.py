@@ -22,7 +22,9 @@ from kyanite.ports import Provider, Task
 from kyanite_providers.local.diagnosis import diagnose
 from kyanite_providers.local.environment import cache_folder, worker_environment
 from kyanite_providers.local.frames import Inspect, Inspected, Ping, Run, Source, Warm
-from kyanite_providers.local.parameters import TARGETS, Parameters, Tempering, read_parameters, search_s
+from kyanite_providers.local.input_params import read_parameters
+from kyanite_providers.local.needs import needs
+from kyanite_providers.local.parameters import TARGETS, Parameters, search_s
 from kyanite_providers.local.pool import WorkerPool
 from kyanite_providers.local.process import WorkerProcess
 from kyanite_providers.local.scratch import Scratch
@@ -33,13 +35,8 @@ OUTPUT_FORMAT: Final = "microsoft.qio-results.v2"
 INFLATED_MAX_BYTES: Final = 2 << 30
 STOP_GRACE_S: Final = 5.0
 MEMORY_MIN_BYTES: Final = 1 << 30
+CORES_PER_JOB: Final = 4
 _INLINE_BYTES_MAX: Final = 1 << 20
-_DESCRIPTIONS: Final = {
-    "microsoft.simulatedannealing.cpu": "Simulated annealing with given parameters",
-    "microsoft.simulatedannealing-parameterfree.cpu": "Simulated annealing that finds its parameters itself",
-    "microsoft.paralleltempering.cpu": "Parallel tempering with given parameters",
-    "microsoft.paralleltempering-parameterfree.cpu": "Parallel tempering that finds its parameters itself",
-}
 
 
 class LocalProvider(Provider):
@@ -49,7 +46,8 @@ class LocalProvider(Provider):
     Compiled kernels are kept under `cache_dir` (default: the user's cache folder), long outputs pass through
     `scratch_dir` (default: the system's temporary folder), and an input may inflate to at most
     `inflated_max_bytes`. A worker may take `worker_memory_max_bytes` (default: the machine's memory); a job that needs
-    more fails with `InsufficientMemory`, and nothing else does.
+    more fails with `InsufficientMemory`, and nothing else does. A long search runs on `cores_per_job` cores (default:
+    4, or all there are), a short one on one; what it finds does not depend on that, but for the clock.
     """
 
     id = "microsoft"
@@ -62,11 +60,13 @@ class LocalProvider(Provider):
         scratch_dir: str | Path | None = None,
         inflated_max_bytes: int = INFLATED_MAX_BYTES,
         worker_memory_max_bytes: int | None = None,
+        cores_per_job: int | None = None,
     ) -> None:
         """Start nothing yet. Raises `ValueError` for a limit below 1, or for memory in which no worker starts."""
         self._workers_max = _cores() if workers_max is None else workers_max
-        if self._workers_max < 1 or inflated_max_bytes < 1:
-            raise ValueError("workers_max and inflated_max_bytes must be at least 1")
+        self._cores_per_job = min(_cores(), CORES_PER_JOB) if cores_per_job is None else cores_per_job
+        if self._workers_max < 1 or inflated_max_bytes < 1 or self._cores_per_job < 1:
+            raise ValueError("workers_max, inflated_max_bytes and cores_per_job must be at least 1")
         self._memory_max_bytes = worker_memory_max_bytes
         if worker_memory_max_bytes is not None and worker_memory_max_bytes < MEMORY_MIN_BYTES:
             raise ValueError(f"worker_memory_max_bytes must be at least {MEMORY_MIN_BYTES}: a worker takes that itself")
@@ -107,19 +107,19 @@ class LocalProvider(Provider):
         return self._solvers.pids
 
     def targets(self) -> Sequence[Target]:
-        """Return the four targets, each with a slot for every worker."""
+        """Return the targets, each with a slot for every worker."""
         return [
             Target(
                 id=name,
-                provider_id=self.id,
+                provider_id=name.partition(".")[0],
                 slots=self._workers_max,
-                needs=Needs(cores=1),
+                needs=Needs(cores=self._cores_per_job),
                 inspects=True,
                 input_data_format=INPUT_FORMAT,
                 output_data_format=OUTPUT_FORMAT,
-                description=_DESCRIPTIONS[name],
+                description=offer.description,
             )
-            for name in TARGETS
+            for name, offer in TARGETS.items()
         ]
 
     def accept(self, details: JobDetails) -> None:
@@ -134,15 +134,15 @@ class LocalProvider(Provider):
     async def inspect(self, task: Task) -> Needs:
         """Check parameters and input, and estimate the memory that solving takes. Raises `ProviderError`."""
         parameters = _checked(task.details)
-        async with self._source(task) as source:
-            reply = await self._inspectors.ask(Inspect(source, self._inflated_max_bytes))
-        if not isinstance(reply, Inspected):
-            raise ProviderError("ProviderFault", f"the worker answered {type(reply).__name__} to Inspect")
         if not self._warm:
             # Here, while the job still waits: kernels that have to be compiled first must not use up its time limit.
             async with self._solvers.worker():
                 self._warm = True
-        return Needs(cores=1, memory_bytes=memory_bytes(reply, parameters))
+        async with self._source(task) as source:
+            reply = await self._inspectors.ask(Inspect(source, self._inflated_max_bytes))
+        if not isinstance(reply, Inspected):
+            raise ProviderError("ProviderFault", f"the worker answered {type(reply).__name__} to Inspect")
+        return needs(reply, parameters, self._cores_per_job)
 
     async def run(self, task: Task) -> Status | None:
         """Solve the problem in a worker and write the results; after a request to cancel, the best found
@@ -160,6 +160,7 @@ class LocalProvider(Provider):
                     parameters=msgspec.to_builtins(parameters),
                     search_s=search_s(parameters, details.timeout_s),
                     output_path=str(output),
+                    threads=max(1, int(details.needs.cores)) if details.needs else self._cores_per_job,
                 )
                 solved = await Search(task, self._solvers, request, stop_grace_s=STOP_GRACE_S).drive()
             if solved is not None:
@@ -207,17 +208,6 @@ class LocalProvider(Provider):
     def _on_ready(self, worker: WorkerProcess) -> None:
         taken_s = time.perf_counter() - self._started_s.pop(worker.pid)
         logger().info("worker ready", provider=self.id, worker=worker.pid, taken_s=round(taken_s, 3))
-
-
-def memory_bytes(size: Inspected, parameters: Parameters) -> int:
-    """Return about how much memory a worker takes at its peak: the interpreter, reading, the kernels'
-    forms, results.
-    """
-    lanes = parameters.replicas or len(parameters.all_betas or ()) if isinstance(parameters, Tempering) else 1
-    reading = 2 * size.inflated_bytes + 40 * size.references + 40 * size.terms
-    kernels = 48 * size.references + 48 * size.terms + size.variables * (64 + 24 * max(lanes, 1))
-    results = size.variables * (64 + 3 * parameters.number_of_solutions)
-    return (192 << 20) + max(reading, kernels) + results
 
 
 def _checked(details: JobDetails) -> Parameters:

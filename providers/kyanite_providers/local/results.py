@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 VERSION: Final = "1.0"
 _ROWS: Final = 1 << 16
+_TEMPLATES: Final = 16
 _QUOTE, _COLON, _COMMA, _MINUS, _ZERO = b'":,-0'
 
 
@@ -25,14 +27,14 @@ def results_json(ids: NDArray[np.int64], solutions: Solutions, parameters: dict[
     """Yield the document in pieces. `ids`, int64[n], rising, name the variables; the best solution comes
     twice.
     """
-    templates = [_template(ids[start : start + _ROWS]) for start in range(0, ids.size, _ROWS)]
+    template = lru_cache(maxsize=_TEMPLATES)(lambda start: _template(ids[start : start + _ROWS]))
     best = _json(float(solutions.costs[0]))
     yield b'{"version":%b,"configuration":' % _json(VERSION)
-    yield from _configuration(templates, solutions.states[0])
+    yield from _configuration(template, solutions.states[0])
     yield b',"cost":%b,"parameters":%b,"solutions":[' % (best, _json(parameters))
     for rank, (state, cost) in enumerate(zip(solutions.states, solutions.costs, strict=True)):
         yield b'%b{"configuration":' % (b"," if rank else b"")
-        yield from _configuration(templates, state)
+        yield from _configuration(template, state)
         yield b',"cost":%b}' % _json(float(cost))
     yield b"]}"
 
@@ -58,13 +60,14 @@ def _template(ids: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.boo
 
 
 def _configuration(
-    templates: list[tuple[NDArray[np.uint8], NDArray[np.bool_]]], state: NDArray[np.int8]
+    template: Callable[[int], tuple[NDArray[np.uint8], NDArray[np.bool_]]], state: NDArray[np.int8]
 ) -> Iterator[bytes]:
     yield b"{"
-    for part, (text, kept) in enumerate(templates):
-        values = state[part * _ROWS : part * _ROWS + len(text)]
+    for start in range(0, state.size, _ROWS):
+        text, kept = template(start)
+        values = state[start : start + _ROWS]
         kept[:, -3] = values < 0
         text[:, -2] = np.abs(values) + _ZERO
         written = text[kept].tobytes()
-        yield written if part + 1 < len(templates) else written[:-1]
+        yield written if start + _ROWS < state.size else written[:-1]
     yield b"}"

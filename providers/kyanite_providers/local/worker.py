@@ -90,8 +90,9 @@ def _read(source: Source, inflated_max_bytes: int) -> Problem:
 
 def _warm() -> Done:
     import kyanite_kernels
+    from kyanite_providers.local.compilation import report
 
-    kyanite_kernels.warm()
+    kyanite_kernels.warm(report)
     return Done()
 
 

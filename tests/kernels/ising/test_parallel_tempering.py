@@ -3,11 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kyanite_kernels.ising.arrays import landscape_of
-from kyanite_kernels.ising.configurations import Pool, spins_of
-from kyanite_kernels.ising.parallel_tempering import ladder, temper
-from kyanite_kernels.ising.tempering_run import TemperingRun
-from kyanite_kernels.ising.watch import Watch
+from kyanite_kernels.crew import Crew
+from kyanite_kernels.ising.blocks import medium_of, run_blocks
+from kyanite_kernels.ising.lanes import UNSET
+from kyanite_kernels.ising.parallel_tempering import exchange_rates, ladder, temper, tempering_plan
 from kyanite_kernels.random_stream import seed_array
 from tests.kernels import twins
 
@@ -20,9 +19,18 @@ def test_exchange_rates_equal_enumeration():
     hot, cold = (np.exp(-b * (energies - energies.min())) for b in betas)
     accepted = np.minimum(1.0, np.exp((betas[1] - betas[0]) * (energies[None, :] - energies[:, None])))
     expected = float(hot @ accepted @ cold / hot.sum() / cold.sum())
-    run = TemperingRun(landscape_of(terms), seed_array(1), spins_of(terms, None), Pool(1), Watch(None))
-    run.temper(betas, 40_000)
-    assert run.exchange_rates == pytest.approx([expected], abs=0.02)
+    for lanes in (2, 64):
+        rates = exchange_rates(tempered(terms, betas, lanes, sweeps=40_000 * 2 // lanes))
+        assert rates == pytest.approx([expected], abs=0.02)
+
+
+def tempered(terms, betas, lanes, sweeps):
+    """Run a ladder in the form for so many lanes."""
+    medium = medium_of(terms, lanes)
+    initial = np.full(terms.n, UNSET, dtype=np.int8)
+    with Crew() as crew:
+        plans = [(medium.whole(lanes), tempering_plan(sweeps, betas))]
+        return run_blocks(crew, medium, plans, seed_array(1), 0, initial, 1)
 
 
 def test_the_ladder_keeps_its_ends_and_thickens_where_exchanges_fail():

@@ -8,7 +8,7 @@ import pytest
 
 from kyanite.errors import ProviderError
 from kyanite_providers.local.frames import Source
-from kyanite_providers.local.inflate import read_source
+from kyanite_providers.local.inflate import invalid, opened
 
 LIMIT = 1 << 20
 TEXT = b'{"cost_function": {}}' * 1000
@@ -16,6 +16,13 @@ TEXT = b'{"cost_function": {}}' * 1000
 
 def inline(content: bytes) -> Source:
     return Source(hashlib.sha256(content).hexdigest(), content=content)
+
+
+def read_source(source, limit):
+    with opened(source, limit) as plain:
+        content = b"".join(plain)
+    assert plain.size == len(content)
+    return content
 
 
 def test_plain_and_gzip_give_the_same():
@@ -76,6 +83,25 @@ def test_other_bytes_than_recorded_are_refused():
     with pytest.raises(ProviderError, match="has the hash") as caught:
         read_source(source, LIMIT)
     assert caught.value.error.code == "InputCorrupt"
+
+
+def test_other_bytes_than_recorded_are_told_from_what_was_sent_wrong():
+    content = bytearray(gzip.compress(TEXT) + gzip.compress(TEXT))
+    recorded = hashlib.sha256(content).hexdigest()
+    content[30] ^= 0xFF
+    with pytest.raises(ProviderError, match="has the hash") as caught:
+        read_source(Source(recorded, content=bytes(content)), LIMIT)
+    assert "AZQ105: the gzip stream is damaged" in str(caught.value.__cause__)
+    with pytest.raises(ProviderError) as caught, opened(Source("0" * 64, content=TEXT), LIMIT):
+        raise invalid("AZQ103", None, "as a reader says that stops early")
+    assert caught.value.error.code == "InputCorrupt"
+
+
+def test_hash_counts_what_the_reader_leaves():
+    with opened(inline(gzip.compress(TEXT) * 9), LIMIT) as plain:
+        assert next(plain) == TEXT
+    with pytest.raises(ProviderError, match="has the hash"), opened(Source("0" * 64, content=TEXT), LIMIT) as plain:
+        next(plain)
 
 
 def test_member_with_a_long_name_is_read():

@@ -3,15 +3,22 @@ import math
 import pytest
 
 from kyanite.errors import ProviderError
+from kyanite_providers.local.input_params import read_parameters
 from kyanite_providers.local.parameters import (
+    BIFURCATION_S,
     SEARCH_S,
     TARGETS,
     Annealing,
+    Bifurcation,
+    PopulationAnnealing,
+    Range,
     Tempering,
-    read_parameters,
     search_s,
 )
 from tests.providers.local.faketask import PT, PT_FREE, SA, SA_FREE
+
+PA, SSMC = "microsoft.populationannealing.cpu", "microsoft.substochasticmontecarlo.cpu"
+QMC, SBM = "microsoft.qmc.cpu", "toshiba.sbm.ising"
 
 FAULTS = {
     "a typing error": (SA, {"sweps": 10}, "params.sweps", "did you mean sweeps?"),
@@ -39,6 +46,17 @@ FAULTS = {
     "one beta true": (PT, {"all_betas": [True]}, "params.all_betas[0]", "got bool"),
     "one beta infinite": (PT, {"all_betas": [1, math.inf]}, "params.all_betas[1]", "finite"),
     "another count": (PT, {"all_betas": [1, 2], "replicas": 3}, "params.replicas", "length of all_betas (2)"),
+    "a schedule's type": (PA, {"beta": {"type": "cubic", "initial": 0, "final": 1}}, "params.beta.type", "cubic"),
+    "half a schedule": (PA, {"beta": {"type": "linear", "initial": 0}}, "params.beta", "final"),
+    "a schedule that falls": (PA, {"beta": {"type": "linear", "initial": 2, "final": 1}}, "params.beta", "rise"),
+    "a geometric zero": (PA, {"beta": {"type": "geometric", "initial": 0, "final": 1}}, "params.beta", "geometric"),
+    "chances that rise": (SSMC, {"alpha": {"type": "linear", "initial": 0, "final": 1}}, "params.alpha", "fall"),
+    "chances above 1": (SSMC, {"alpha": {"type": "linear", "initial": 2, "final": 0}}, "params.alpha", "at most 1"),
+    "alpha 1": (PA, {"alpha": 1}, "params.alpha", "> 1"),
+    "seven walkers": (SSMC, {"target_population": 7}, "params.target_population", ">= 8"),
+    "no slices": (QMC, {"trotter_number": 0}, "params.trotter_number", ">= 1"),
+    "a third algorithm": (SBM, {"algo": "3.0"}, "params.algo", "3.0"),
+    "no number": (SBM, {"dt": "fast"}, "params.dt", "float"),
     "no replicas": (PT, {"replicas": 0}, "params.replicas", ">= 1"),
 }
 
@@ -73,7 +91,7 @@ def test_envelope_is_checked(given, field):
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("given", [None, {}, {"params": {}}, {"params": None}, {"params": {"seed": None}}])
 def test_nothing_given_means_defaults(target, given):
-    assert read_parameters(target, given) == TARGETS[target]()
+    assert read_parameters(target, given) == TARGETS[target].parameters()
 
 
 def test_parameters_nested_and_flat_mean_the_same():
@@ -102,3 +120,18 @@ def test_how_long_a_search_goes_on():
     assert 0 < (search_s(free, 2.0) or 0) < 2.0
     assert search_s(plain, 2.0) is None
     assert search_s(read_parameters(PT_FREE, {"timeout": 60}), None) == 60
+
+
+def test_bifurcation_takes_numbers_as_text():
+    given = {"steps": "100", "loops": "0", "timeout": "2", "C": "0.5", "dt": "0.25", "algo": "1.5", "auto": "true"}
+    expected = Bifurcation(steps=100, loops=0, timeout=2.0, coupling=0.5, dt=0.25, algo="1.5", auto=True)
+    assert read_parameters(SBM, given) == expected
+    assert search_s(expected, None) == 2.0
+    assert search_s(Bifurcation(), None) == BIFURCATION_S
+
+
+def test_schedules_are_read():
+    given = {"beta": {"type": "geometric", "initial": 0.1, "final": 3}, "population": 20, "sweeps": 50}
+    expected = PopulationAnnealing(beta=Range("geometric", 0.1, 3.0), population=20, sweeps=50)
+    assert read_parameters(PA, {"params": given}) == expected
+    assert search_s(expected, None) is None

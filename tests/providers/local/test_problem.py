@@ -1,4 +1,7 @@
+import gzip
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -6,9 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kyanite.errors import ProviderError
-from kyanite_providers.local.problem import problem_of
+from kyanite_providers.local import problem as module
+from kyanite_providers.local import term_list
+from kyanite_providers.local.frames import Source
+from kyanite_providers.local.problem import problem_of, read_problem
 from kyanite_providers.local.qio import read_qio
 from tests.providers.local.faketask import ising
+from tests.providers.local.messages import archive, message
 
 
 def read(problem):
@@ -58,6 +65,81 @@ def test_arrays_cost_what_the_wire_says(kind, terms, groups, bits):
     for t in range(len(terms)):
         part = problem.variable[problem.start[t] : problem.start[t + 1]].tolist()
         assert len(set(part)) == len(part)
+
+
+@given(
+    kind=st.sampled_from(["ising", "pubo"]),
+    terms=st.lists(TERMS, min_size=1, max_size=12),
+    block=st.integers(1, 4),
+    sparse=st.booleans(),
+)
+def test_blocks_change_nothing(kind, terms, block, sparse):
+    sent = {"cost_function": {"version": "1.0", "type": kind, "terms": terms}}
+    whole = read(sent)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_BLOCK", block)
+        patch.setattr(module, "_SPARSE_MIN", 0 if sparse else 1 << 20)
+        blocks = read(sent)
+    for name in ("ids", "coefficient", "start", "variable"):
+        one, other = getattr(whole, name), getattr(blocks, name)
+        assert one.dtype == other.dtype
+        assert one.tolist() == other.tolist()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_long_input_becomes_the_same_problem(monkeypatch, tmp_path, packed):
+    content = json.dumps(ising(*((k / 8, k, k + 1, k) for k in range(2000)), (3,))).encode()
+    path = tmp_path / "input"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    at_once = read_problem(Source("", path=str(path)), 1 << 20)
+    monkeypatch.setattr(module, "AT_ONCE_BYTES_MAX", 100)
+    monkeypatch.setattr(term_list, "AT_ONCE_BYTES_MAX", 100)
+    scanned = read_problem(Source("", path=str(path)), 1 << 20)
+    assert scanned.inflated_bytes == at_once.inflated_bytes == len(content)
+    for name in ("ids", "coefficient", "start", "variable"):
+        assert getattr(scanned, name).tolist() == getattr(at_once, name).tolist()
+
+
+MEASURED = """
+import json, sys
+from pathlib import Path
+from kyanite_providers.local.frames import Source
+from kyanite_providers.local.problem import read_problem
+
+def resident(name):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith(name))
+
+read_problem(Source("", path=sys.argv[1]), 1 << 31)
+bare = resident("VmRSS")
+Path("/proc/self/clear_refs").write_text("5")
+problem = read_problem(Source("", path=sys.argv[2]), 1 << 31)
+arrays = problem.coefficient, problem.start, problem.variable, problem.ids
+print(json.dumps([problem.coefficient.size, resident("VmHWM") - bare, sum(array.nbytes for array in arrays)]))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peaks are read from /proc")
+@pytest.mark.parametrize("form", ["json", "protobuf"])
+def test_peak_is_at_most_four_times_the_arrays(tmp_path, form):
+    terms = 1_000_000
+    count, path = 1000, tmp_path / "input"
+    listed = [(k / 7, k, k + 5) for k in range(count)]
+    if form == "json":
+        text = b", ".join(b'{"c": %r, "ids": [%d, %d]}' % term for term in listed)
+        body = b", ".join([text] * (terms // count))
+        document = b'{"cost_function": {"version": "1.0", "type": "ising", "terms": [%b]}}'
+        whole, small = document % body, document % b", ".join([text] * 200)
+    else:
+        parts = [message(*listed), *[message(*listed, kind=0, version=None)] * (terms // count - 1)]
+        whole, small = archive(*parts), archive(parts[0])
+    path.write_bytes(gzip.compress(whole, 1))
+    (tmp_path / "small").write_bytes(small)
+    command = [sys.executable, "-c", MEASURED, str(tmp_path / "small"), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    count, peak, arrays = json.loads(done.stdout)
+    assert count == terms
+    assert peak <= 4 * arrays
 
 
 def test_repeated_ids_are_simplified_by_the_type_of_the_variable():

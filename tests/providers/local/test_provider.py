@@ -12,8 +12,10 @@ from kyanite.core.job import Needs
 from kyanite.errors import ProviderError
 from kyanite.problems import max_cut, max_sat3, number_partition, serialized, xorsat3
 from kyanite_providers.local import LocalProvider
-from kyanite_providers.local.parameters import TARGETS
+from kyanite_providers.local.parameters import TARGETS, search_s
+from kyanite_providers.local.term_list import AT_ONCE_BYTES_MAX
 from tests.providers.local.faketask import PT, PT_FREE, SA, SA_FREE, FakeTask, ising
+from tests.providers.local.messages import archive, message
 from tests.providers.local.processes import until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]  # the first may compile
@@ -28,6 +30,9 @@ async def provider():
         yield provider
 
 
+BY_WORK = [name for name, offer in TARGETS.items() if search_s(offer.parameters(), None) is None]
+
+
 class LargeTask(FakeTask):
     async def read_input(self):
         raise AssertionError("a large input is never read whole")
@@ -35,7 +40,7 @@ class LargeTask(FakeTask):
 
 async def solved(provider, content, target=SA_FREE, params=None, **more):
     task = FakeTask(
-        content, target, {"seed": 1, **({"timeout": 1} if "free" in target else {}), **(params or {})}, **more
+        content, target, {"seed": 1, **({} if target in BY_WORK else {"timeout": 1}), **(params or {})}, **more
     )
     await provider.inspect(task)
     assert await provider.run(task) is None
@@ -75,6 +80,24 @@ async def test_gzip_and_files_are_read(provider, tmp_path):
     packed = gzip.compress(json.dumps(SEED_PROBLEM).encode())
     assert (await solved(provider, packed)).result["cost"] == -17
     assert (await solved(provider, packed, path=tmp_path / "inputData")).result["cost"] == -17
+
+
+async def test_archive_of_messages_is_solved_as_the_json_is(provider):
+    sent = archive(
+        message((-9, 0), (-3, 1, 0), name="a problem"), message((5, 2, 0), kind=0, version=None), mode="w:gz"
+    )
+    task = await solved(provider, sent, SA)
+    same = await solved(provider, SEED_PROBLEM, SA)
+    assert task.result["cost"] == -17
+    assert task.written == same.written
+
+
+async def test_long_problem_is_scanned_and_solved(provider, tmp_path):
+    term = b'{"c":1,"ids":[0,1]}'
+    terms = b",".join([term] * (2 * AT_ONCE_BYTES_MAX // len(term)))
+    sent = b'{"cost_function":{"version":"1.0","type":"ising","terms":[%b]}}' % terms
+    task = await solved(provider, gzip.compress(sent), SA, {"sweeps": 2, "restarts": 1}, path=tmp_path / "inputData")
+    assert task.result["cost"] == -terms.count(term)
 
 
 async def test_large_input_without_a_file_is_streamed(provider):
@@ -124,7 +147,7 @@ async def test_inspection_says_what_a_job_needs(provider):
     small = await provider.inspect(FakeTask(SEED_PROBLEM))
     large = await provider.inspect(FakeTask(max_cut(3000, degree=4)))
     assert isinstance(small, Needs)
-    assert small.cores == large.cores == 1
+    assert (small.cores, large.cores) == (1, provider._cores_per_job)
     assert 0 < small.memory_bytes < large.memory_bytes
 
 
@@ -228,12 +251,14 @@ async def test_targets_say_what_they_take(provider):
     for target in targets:
         assert target.inspects
         assert target.slots == 1
-        assert target.needs.cores == 1
+        assert target.needs.cores == provider._cores_per_job
+        assert target.provider_id == target.id.partition(".")[0]
+        assert target.description
         assert target.input_data_format == "microsoft.qio.v2"
         assert target.output_data_format == "microsoft.qio-results.v2"
 
 
-@pytest.mark.parametrize("given", [{"workers_max": 0}, {"inflated_max_bytes": 0}])
+@pytest.mark.parametrize("given", [{"workers_max": 0}, {"inflated_max_bytes": 0}, {"cores_per_job": 0}])
 async def test_limits_below_one_are_refused(given):
     with pytest.raises(ValueError, match="at least 1"):
         LocalProvider(**given)

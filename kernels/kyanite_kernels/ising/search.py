@@ -1,0 +1,113 @@
+"""One search over lanes: rounds of blocks, the best distinct states of all of them, and the pace."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from kyanite_kernels.crew import Crew
+from kyanite_kernels.ising.blocks import Found, medium_of, run_blocks
+from kyanite_kernels.ising.changes import changes
+from kyanite_kernels.ising.configurations import Pool, spins_of, values_of
+from kyanite_kernels.ising.energy import energy
+from kyanite_kernels.ising.lanes import UNSET
+from kyanite_kernels.ising.result import Parameters
+from kyanite_kernels.ising.sampling import Plan
+from kyanite_kernels.ising.schedule import LINEAR, RangeSchedule
+from kyanite_kernels.ising.temperature_range import range_of
+from kyanite_kernels.ising.terms import Int8s, Terms
+from kyanite_kernels.random_stream import seed_array
+
+
+class Round(NamedTuple):
+    """How a parameter-free search stands after a round: its lowest running cost, and the parameters that led there."""
+
+    best: float
+    parameters: Parameters
+
+
+_SPARE: Final = 8
+"""States kept of each block beyond the number of solutions, because equal ones count once."""
+_PROBE_SWEEPS: Final = 4
+_PACE_MARGIN: Final = 0.9
+_LAST_ROUND_SHARE: Final = 0.1
+_MANY_LANES: Final = 512
+_GROUP_LANES: Final = 64
+_MANY_SWEEPS: Final = 64
+_VISITS_A_SECOND: Final = 2e8
+
+
+class Search:
+    """Runs blocks of lanes of one problem, numbering them all through, and keeps the best distinct states."""
+
+    def __init__(self, terms: Terms, crew: Crew, pool: Pool, *, seed: int, initial: Int8s | None, lanes: int) -> None:
+        """Choose the form for `lanes` lanes. Raises ValueError for a bad start."""
+        self.terms = terms
+        self.crew = crew
+        self.medium = medium_of(terms, lanes)
+        self.lanes = 0
+        """Lanes begun so far."""
+        self.best = math.inf
+        """The lowest cost so far."""
+        self.pace_s = 0.0
+        """Seconds a sweep of one lane took in the last round."""
+        self._pool = pool
+        self._seed = seed_array(seed)
+        self._initial = spins_of(terms, initial)
+
+    def run(self, plans: Sequence[tuple[int, Plan]]) -> list[Found]:
+        """Run a block for each (lanes, plan), and take what they found into the pool."""
+        began_s = time.perf_counter()
+        found = run_blocks(
+            self.crew, self.medium, plans, self._seed, self.lanes, self._initial, self._pool.size + _SPARE
+        )
+        self.lanes += sum(lanes for lanes, _ in plans)
+        for block in found:
+            costs = energy(self.terms, values_of(self.terms.kind, block.spins))
+            self.best = min(self.best, float(costs.min()))
+            self._pool.add(block.spins, costs)
+        work = sum(block.sweeps * block.energies.size for block in found)
+        self.pace_s = (time.perf_counter() - began_s) / max(work, 1)
+        return found
+
+    def affordable_sweeps(self, wanted: int, lanes: int) -> int:
+        """Return how many of the sweeps wanted, of so many lanes, fit into the time left; 0 when too few do."""
+        if not self.crew.goes_on():
+            return 0
+        fitting = _PACE_MARGIN * self.crew.left_s / (self.pace_s * lanes)
+        if fitting >= wanted:
+            return wanted
+        return int(fitting) if fitting >= _LAST_ROUND_SHARE * wanted else 0
+
+    def beta_range(self) -> tuple[float, float]:
+        """Return the betas from nearly free flips to nearly none, as a random state and a local minimum show them."""
+        random = np.random.default_rng(int(self._seed[0])).integers(0, 2, self.terms.n, dtype=np.int8) * 2 - 1
+        start = np.where(self._initial == UNSET, random, self._initial).astype(np.int8)
+        quench = Plan(_PROBE_SWEEPS, RangeSchedule(LINEAR, 1.0, 1.0).course(1), np.full(1, np.inf), 0.0)
+        (found,) = self.run([(self.medium.whole(1), quench)])
+        states = values_of(self.terms.kind, np.stack([start, found.spins[0]]))
+        return range_of(changes(self.terms, states[0]), changes(self.terms, states[1]))
+
+
+def beta_range(terms: Terms, seed: int, initial: Int8s | None) -> tuple[float, float]:
+    """Return the betas from nearly free flips to nearly none (see `temperature_range`), for a search of one's own."""
+    if terms.n == 0:
+        return 1.0, 2.0
+    with Crew() as crew:
+        return Search(terms, crew, Pool(1), seed=seed, initial=initial, lanes=1).beta_range()
+
+
+def last(rounds: Iterator[Round]) -> Round:
+    """Run all rounds and return the last."""
+    return deque(rounds, maxlen=1)[0]
+
+
+def affordable_lanes(terms: Terms, timeout_s: float) -> int:
+    """Return how many lanes a search that long should want: many, or one where the problem is huge."""
+    visits = _GROUP_LANES * _MANY_SWEEPS * (terms.n + terms.variable.size + terms.group_variable.size)
+    return _MANY_LANES if visits < _VISITS_A_SECOND * timeout_s else 1

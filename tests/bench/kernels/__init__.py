@@ -1,0 +1,1 @@
+"""The solver suite against its peers: `python -m tests.bench.kernels [GROUP ...] [--quick] [--write]`."""
