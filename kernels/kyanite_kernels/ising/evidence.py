@@ -9,7 +9,7 @@ from kyanite_kernels.ising.terms import Float64s
 _AGREEING_RUNS_MIN = 8
 _AGREEING_SHARE = 0.5
 _AGREEING_ROUNDS = 2
-_WORK_FACTOR = 4
+_WORK_FACTOR = 16
 _SHARE_MIN = 0.2
 _ATTEMPTS_MIN = 2_000_000
 _CONFIGURATIONS_FACTOR = 4
@@ -19,8 +19,8 @@ class Evidence:
     """Counts how often independent runs met the best cost, and the work since it was first met.
 
     Suffices when in two rounds in a row half of at least eight runs met the best known before, or when `hits_min` runs
-    met it, a fifth of the last round among them, and the work has grown to four times that of the first meeting. Never
-    before a floor of attempts, though: on a landscape of one deep hole, short runs agree on the wrong minimum.
+    met it, a fifth of the last round among them; but not before the work has grown to sixteen times that of the first
+    meeting, nor before a floor of attempts: on a landscape of one deep hole, short runs agree on the wrong minimum.
     """
 
     def __init__(self, n: int, tolerance: float, hits_min: int = 10) -> None:
@@ -52,5 +52,5 @@ class Evidence:
         self._rounds = self._rounds + 1 if agrees and not improved else 0
         shared = hits >= _SHARE_MIN * energies.size
         worked = self._work >= _WORK_FACTOR * self._work_at_best
-        agreed = self._rounds >= _AGREEING_ROUNDS or (self._hits >= self._hits_min and shared and worked)
-        return agreed and self._work >= self._work_min
+        agreed = self._rounds >= _AGREEING_ROUNDS or (self._hits >= self._hits_min and shared)
+        return agreed and worked and self._work >= self._work_min

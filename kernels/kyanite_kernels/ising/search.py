@@ -55,7 +55,7 @@ class Search:
         self.best = math.inf
         """The lowest cost so far."""
         self.pace_s = 0.0
-        """Seconds a sweep of one lane took in the last round."""
+        """Seconds a sweep of one lane took in the last round; 0 before the first."""
         self._pool = pool
         self._seed = seed_array(seed)
         self._initial = spins_of(terms, initial)
@@ -79,7 +79,8 @@ class Search:
         """Return how many of the sweeps wanted, of so many lanes, fit into the time left; 0 when too few do."""
         if not self.crew.goes_on():
             return 0
-        fitting = _PACE_MARGIN * self.crew.left_s / (self.pace_s * lanes)
+        taken_s = self.pace_s * lanes * wanted
+        fitting = math.inf if taken_s == 0 else _PACE_MARGIN * self.crew.left_s / taken_s * wanted
         if fitting >= wanted:
             return wanted
         return int(fitting) if fitting >= _LAST_ROUND_SHARE * wanted else 0
@@ -90,6 +91,8 @@ class Search:
         start = np.where(self._initial == UNSET, random, self._initial).astype(np.int8)
         quench = Plan(_PROBE_SWEEPS, RangeSchedule(LINEAR, 1.0, 1.0).course(1), np.full(1, np.inf), 0.0)
         (found,) = self.run([(self.medium.whole(1), quench)])
+        # So short a run says nothing of the pace: most of it was setting up.
+        self.pace_s = 0.0
         states = values_of(self.terms.kind, np.stack([start, found.spins[0]]))
         return range_of(changes(self.terms, states[0]), changes(self.terms, states[1]))
 
