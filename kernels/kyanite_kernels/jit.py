@@ -8,6 +8,7 @@ Options, and why each is what it is:
   silently.
 - `cache=True` (entry points only): a worker loads machine code instead of compiling. Parts are compiled into
   their callers, so caching them would only write files that nobody reads.
+- `no_cfunc_wrapper=True`: nobody calls kernels from C, and a wrapper for each part is a tenth of the compilation.
 - no `fastmath`: reassociation breaks compensated sums, and the assumption that no infinity occurs breaks acceptance
   at beta 0. No kernel here gains measurably from it.
 
@@ -29,7 +30,12 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
-OPTIONS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy", "boundscheck": False}
+OPTIONS: Final[dict[str, Any]] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "boundscheck": False,
+    "no_cfunc_wrapper": True,
+}
 """What every compiled function is compiled with."""
 
 ENTRY_POINTS: Final[list[Any]] = []

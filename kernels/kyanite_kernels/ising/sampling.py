@@ -80,12 +80,14 @@ def _sample(
     lanes, rungs = told.energies.size, plan.ladder.size
     start(form, state, seed, first, initial)
     start(form, best, seed, first, initial)
-    told.best_energy[:] = np.inf
-    told.family[:] = np.arange(lanes)
+    ladders = lanes // rungs
+    levels, weights = np.empty(lanes // shared), np.empty(lanes)
     # at[rung * ladders + ladder] is the lane there; lanes left over stay at the last rung, by themselves.
-    at, ladders = np.arange(lanes), lanes // rungs
-    levels = np.empty(lanes // shared)
-    weights = np.zeros(lanes)
+    at = np.empty(lanes, dtype=np.int64)
+    for lane in range(lanes):
+        at[lane], told.family[lane], weights[lane] = lane, lane, 0.0
+    for slot in range(told.best_energy.size):
+        told.best_energy[slot] = np.inf
     measure(form, state, told.energies)
     _keep(form, state, best, told, at, ladders, tally)
     measures_all = rungs > 1 or plan.culling > 0.0
@@ -94,7 +96,8 @@ def _sample(
     for number in range(plan.sweeps):
         before, factor = factor, value_at(plan.course, number)
         if plan.culling > 0.0 and number > 0:
-            weights -= (factor - before) * plan.ladder[0] * told.energies
+            for lane in range(lanes):
+                weights[lane] -= (factor - before) * plan.ladder[0] * told.energies[lane]
             _resample(form, state, plan.culling, told, weights, seed, first, number)
         _set_levels(levels, at, shared, plan.ladder, factor)
         if not sweep(form, state, levels, control):
@@ -109,14 +112,33 @@ def _sample(
     measure(form, state, told.energies)
     _keep(form, state, best, told, at, ladders, tally)
     _quench(form, best, initial.size, shared, told.best_energy, control)
-    tell(tally, TALLY_BEST, told.best_energy.min())
+    tell(tally, TALLY_BEST, _least(told.best_energy, min(told.best_energy.size, ladders)))
+
+
+@part
+def _least(values: Float64s, count: int) -> float:
+    least = np.inf
+    for k in range(count):
+        least = min(least, values[k])
+    return least
+
+
+@part
+def _sum(values: Float64s) -> float:
+    total = 0.0
+    for k in range(values.size):
+        total += values[k]
+    return total
 
 
 @part
 def _quench(form: Any, best: Any, n: int, shared: int, energies: Float64s, control: Control) -> None:
     """Let what was kept fall to local minima: after the deadline for some milliseconds, after a stop not at all."""
-    cold = np.full(energies.size // shared, np.inf)
-    calm = np.zeros_like(control)
+    cold, calm = np.empty(energies.size // shared), np.empty(control.size)
+    for k in range(cold.size):
+        cold[k] = np.inf
+    for k in range(calm.size):
+        calm[k] = 0.0
     sweeps = _QUENCH_SWEEPS
     if stopped(control):
         sweeps = 0 if control[STOP] != 0.0 else min(sweeps, _QUENCH_ATTEMPTS // max(n * energies.size, 1))
@@ -124,9 +146,9 @@ def _quench(form: Any, best: Any, n: int, shared: int, energies: Float64s, contr
     for _ in range(sweeps):
         sweep(form, best, cold, calm)
         measure(form, best, energies)
-        if energies.sum() >= total:
+        before, total = total, _sum(energies)
+        if total >= before:
             break
-        total = energies.sum()
 
 
 @part
@@ -141,16 +163,18 @@ def _set_levels(levels: Float64s, at: Int64s, shared: int, ladder: Float64s, fac
 def _keep(form: Any, state: Any, best: Any, told: Told, at: Int64s, ladders: int, tally: Float64s) -> None:
     """Copy what is lower than the best so far of its ladder; ladders share slots where there are too many."""
     slots = min(told.best_energy.size, ladders)
-    lowest = np.full(slots, -1)
+    lowest = np.empty(slots, dtype=np.int64)
+    for slot in range(slots):
+        lowest[slot] = at[slot]
     for place in range(at.size):
         lane, slot = at[place], place % ladders % slots
-        if lowest[slot] < 0 or told.energies[lane] < told.energies[lowest[slot]]:
+        if told.energies[lane] < told.energies[lowest[slot]]:
             lowest[slot] = lane
     for slot in range(slots):
         if told.energies[lowest[slot]] < told.best_energy[slot]:
             told.best_energy[slot] = told.energies[lowest[slot]]
             copy(form, state, lowest[slot], best, slot)
-    tell(tally, TALLY_BEST, told.best_energy[:slots].min())
+    tell(tally, TALLY_BEST, _least(told.best_energy, slots))
 
 
 @part
@@ -201,19 +225,25 @@ def _resample(
 ) -> None:
     """Resample, if that would replace enough lanes."""
     lanes = weights.size
-    share = np.exp(weights - weights.max())
-    share *= lanes / share.sum()
-    if np.maximum(1.0 - share, 0.0).sum() < culling * lanes:
+    share, copies = np.empty(lanes), np.empty(lanes, dtype=np.int64)
+    most = -np.inf
+    for lane in range(lanes):
+        most = max(most, weights[lane])
+    for lane in range(lanes):
+        share[lane] = math.exp(weights[lane] - most)
+    total, lost = _sum(share), 0.0
+    for lane in range(lanes):
+        share[lane] *= lanes / total
+        lost += max(1.0 - share[lane], 0.0)
+    if lost < culling * lanes:
         return
-    weights[:] = 0.0
     told.done[1] += 1
-    copies = np.zeros(lanes, dtype=np.int64)
     reached, level = 0, _uniform(seed, first, RESAMPLING, number)
     for lane in range(lanes):
         level += share[lane]
         # The sum of all shares may miss their number by rounding.
         end = lanes if lane == lanes - 1 else min(int(level), lanes)
-        copies[lane], reached = end - reached, end
+        copies[lane], reached, weights[lane] = end - reached, end, 0.0
     target = 0
     for source in range(lanes):
         for _ in range(copies[source] - 1):

@@ -17,9 +17,10 @@ import msgspec
 
 from kyanite.blobs import rows
 from kyanite.blobs.batches import Work
-from kyanite.blobs.failures import SQLITE_CONSTRAINT, sqlite_code
+from kyanite.blobs.failures import SQLITE_CONSTRAINT, SQLITE_FULL, sqlite_code
 from kyanite.blobs.tree import Tree
 from kyanite.ports import Blob
+from kyanite.space import emptied_journal
 
 BATCH_MAX = 1024
 CHECKPOINT_PAGES = 4000
@@ -56,6 +57,7 @@ class Committer:
     def __init__(self, tree: Tree, connect: rows.Connect, synchronous: str) -> None:
         """Open the database, creating it if need be, and clear away what a crash left."""
         self._tree = tree
+        self._was_full = False
         self._connection = connect(rows.database_uri(tree.root, read_only=False))
         try:
             for pragma in (
@@ -81,6 +83,16 @@ class Committer:
         """Do all of it, in this order, and return the outcomes; an exception as outcome: nothing was stored, or
         nobody knows, as its kind says.
         """
+        try:
+            outcomes = self._answer(batch)
+        except Exception as error:
+            self._was_full |= sqlite_code(error) == SQLITE_FULL
+            raise
+        if self._was_full:
+            self._was_full = not emptied_journal(self._connection)
+        return outcomes
+
+    def _answer(self, batch: Sequence[Change]) -> Sequence[object]:
         inserts = [work for work in batch if isinstance(work, Insert)]
         if len(inserts) == len(batch):
             try:

@@ -24,6 +24,7 @@ from kyanite.core.job import JobDetails
 from kyanite.errors import ReadOnly, StoreCorrupt, StoreUnavailable, WorkspaceClosed
 from kyanite.folder import make_folder
 from kyanite.ports import Cursor, JobQuery, JobStore, Write, microseconds
+from kyanite.space import emptied_journal
 from kyanite.stores.batch import SQL, Connection, Row, only, store, transaction
 from kyanite.stores.filing import misfiled
 from kyanite.stores.lock import lock
@@ -204,7 +205,7 @@ class SQLiteStore(JobStore):
             self._was_full |= result_code(error) == FULL
             raise
         if self._was_full:
-            self._was_full = not _emptied_journal(connection)
+            self._was_full = not emptied_journal(connection)
         return result
 
     async def _rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
@@ -230,20 +231,6 @@ class SQLiteStore(JobStore):
                 return action()
 
         return await asyncio.get_running_loop().run_in_executor(pool, guarded)
-
-
-def _emptied_journal(connection: Connection) -> bool:
-    """Move the journal into the file and empty it, which SQLite else does after so many pages only.
-
-    Without this a journal that has taken the last space keeps it: the file has none to grow, and so it never empties.
-    """
-    try:
-        ((busy, *_),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except Exception as error:
-        if result_code(error) is None:
-            raise
-        return False  # what was to be written is, and the next write tries again
-    return not busy
 
 
 def _readable(decode: Callable[..., T], body: str, *where: int) -> T:

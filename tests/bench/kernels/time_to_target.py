@@ -108,13 +108,13 @@ def best_of(setting: Setting, trials: dict[str, Trial]) -> Choice:
     ]
     tts_s, name, sweeps = min(found)
     if math.isfinite(tts_s):
-        tts_s = trials[name](sweeps, setting.of(60, 2), 7_000).tts_s
+        tts_s = trials[name](sweeps, setting.of(40, 2), 7_000).tts_s
     return Choice(tts_s, f"{name}, {sweeps} sweeps" if math.isfinite(tts_s) else "")
 
 
 def _outcomes(setting: Setting, trial: Trial) -> Iterator[tuple[int, Outcome]]:
     """Double the sweeps until that was in vain twice, or a trial takes too long."""
-    sweeps, lowest, in_vain, longest_s = _FIRST_SWEEPS, math.inf, 0, 0.01 if setting.quick else 0.5
+    sweeps, lowest, in_vain, longest_s = _FIRST_SWEEPS, math.inf, 0, 0.01 if setting.quick else 0.3
     while True:
         outcome = trial(sweeps, setting.of(20, 2), 1)
         yield sweeps, outcome
