@@ -22,7 +22,7 @@ from tests.reliability import counts, record
 from tests.resources.hostile_worker import SEEDS
 from tests.runtime.places import executing, settings
 
-pytestmark = pytest.mark.timeout(180)  # the first may compile
+pytestmark = pytest.mark.timeout(counts(quick=180, ci=300, soak=7_200))
 
 MIB = 1 << 20
 PROBLEM = ising((-9, 0), (-3, 1, 0), (5, 2, 0))

@@ -17,7 +17,7 @@ NOISE_BYTES = counts(quick=4 << 20, ci=1 << 20, soak=0)
 BAD = ("never retrieved", "was destroyed but it is pending", "ResourceWarning", "never awaited", "Traceback")
 
 
-@pytest.mark.timeout(counts(quick=60, ci=300, soak=3_600))
+@pytest.mark.timeout(counts(quick=60, ci=300, soak=10_800))
 def test_many_jobs_leave_nothing_behind(tmp_path):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     module = ["-X", "dev", "-W", "error", "-m", "tests.resources.leaks"]

@@ -25,6 +25,7 @@ def test_every_kind_can_strike_somewhere():
     assert all(kinds for kinds in STRIKES.values())
 
 
+@pytest.mark.timeout(counts(quick=60, ci=120, soak=7_200))
 @settings(max_examples=counts(quick=60, ci=500, soak=20_000))
 @given(seed=st.integers(0, 1 << 16), faults=FAULTS)
 def test_whatever_goes_wrong_the_promises_hold(seed, faults):
