@@ -46,6 +46,8 @@ _ROUNDS: Final[dict[str, Rounds]] = {
 _LEADER_WEIGHT: Final = 1.5
 _CHANCE: Final = 0.5
 _QUADRATIC_DEGREE: Final = 2
+_DENSITY_MIN: Final = 0.05
+_SMALL: Final = 500
 
 
 class Contender:
@@ -131,11 +133,14 @@ def look_at(terms: Terms) -> dict[str, Any]:
 def contenders_for(terms: Terms, timeout_s: float) -> tuple[str, ...]:
     """Return the algorithms that come into question, the most promising first."""
     if affordable_lanes(terms, timeout_s) == 1:
-        # One lane is all there is time for: nothing to exchange, nothing to resample.
-        return ANNEALING, TABU
+        # One lane is all there is time for: nothing to exchange, nothing to resample, and no memory to waste.
+        return (ANNEALING,)
+    # Tabu search looks at all variables for each flip: good for small and for dense problems.
+    dense = look_at(terms)["density"] >= _DENSITY_MIN
+    also = (TABU,) if dense or terms.n < _SMALL else ()
     if terms.group_scale.size or terms.degree > _QUADRATIC_DEGREE:
-        return TEMPERING, ANNEALING, BIFURCATION, TABU
-    return TEMPERING, TABU, BIFURCATION, ANNEALING, POPULATION
+        return (TEMPERING, ANNEALING, BIFURCATION, *also)
+    return (TEMPERING, BIFURCATION, *also, POPULATION)
 
 
 def _compete(crew: Crew, contenders: list[Contender]) -> Contender:

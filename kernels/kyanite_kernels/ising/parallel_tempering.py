@@ -36,6 +36,9 @@ _REPLICAS_MAX: Final = 32
 _REPLICAS_MIN: Final = 3
 _ROUND_BLOCKS: Final = 2
 _ROUNDS_AGREEING: Final = 4
+_HOTTEST: Final = 5.0
+_COLDEST: Final = 1.6
+"""The ladder's ends, times those of an anneal: what exchanges needs no free flips, and its coldest may freeze."""
 
 
 def temper(
@@ -139,7 +142,8 @@ def tempering_rounds(terms: Terms, crew: Crew, pool: Pool, *, seed: int, initial
     search = Search(terms, crew, pool, seed=seed, initial=initial, lanes=affordable_lanes(terms, crew.left_s))
     beta_start, beta_stop = search.beta_range()
     evidence = Evidence(terms.n, tolerance=EQUAL_SHARE / beta_stop, hits_min=_ROUNDS_AGREEING)
-    betas = np.geomspace(beta_start, beta_stop, _FIRST_REPLICAS)
+    coldest = _COLDEST * beta_stop
+    betas = np.geomspace(min(_HOTTEST * beta_start, 0.5 * coldest), coldest, _FIRST_REPLICAS)
     wanted, settled, best = _FIRST_SWEEPS, (1, betas), search.best
     found: list[Found] = []
     while True:
