@@ -55,7 +55,7 @@ def test_values_of_options(offered):
     assert set(offered("job", "list", "--status", "W")[1]) == {"waiting"}
     assert set(offered("job", "list", "-o", "")[1]) == {"table", "json", "jsonl", "name"}
     assert set(offered("job", "list", "--tag", "is-")[1]) == {"is-good", "is-bad", "is-slow"}
-    assert set(offered("job", "list", "--provider", "")[1]) == {"microsoft"}
+    assert set(offered("job", "list", "--provider", "")[1]) == {"kyanite", "microsoft", "toshiba"}
     assert offered("target", "show", "freecpu")[1] == {}
     assert DEFAULT_TARGET in offered("target", "show", "free.cpu")[1]
     assert "Simulated annealing" in offered("solve", "-t", "annealing")[1][DEFAULT_TARGET]

@@ -25,4 +25,4 @@ def test_show_another(call):
     code, out, err = call("target", "show", DEFAULT_TARGET[:-1])
     assert (code, out) == (Exit.ERROR, "")
     assert err == f"kyanite: there is no target {DEFAULT_TARGET[:-1]!r}; did you mean {DEFAULT_TARGET}?\n"
-    assert "; there are: microsoft.paralleltempering" in call("target", "show", "acme.echo").err
+    assert "; there are: kyanite.auto.cpu, microsoft.paralleltempering" in call("target", "show", "acme.echo").err

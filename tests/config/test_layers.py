@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 import pytest
 
 from kyanite.config import load, resolve
-from kyanite.config.layers import RESERVED, from_environment, variable
+from kyanite.config.layers import RESERVED, TEXT_LENGTH_MAX, from_environment, variable
 from kyanite.config.schema import leaves
 from kyanite.errors import ConfigError
 
@@ -185,3 +185,12 @@ def test_no_setting_is_reserved():
 )
 def test_a_mistake_in_an_argument_is_named(flags, problem):
     assert refused(resolve, environ={}, flags=flags) == problem
+
+
+def test_a_file_that_is_no_settings_file_by_its_length_is_refused(tmp_path):
+    path = tmp_path / "kyanite.toml"
+    path.write_text("# " + "x" * TEXT_LENGTH_MAX)
+    with pytest.raises(ConfigError, match="characters; at most 262,144 are allowed"):
+        resolve(path, environ={})
+    path.write_text("# " + "x" * (TEXT_LENGTH_MAX - 2))
+    resolve(path, environ={})

@@ -197,7 +197,8 @@ def _read_parameters(content):
 
 def _read_long_qio(content):
     """Read as a long input is: in pieces, by the compiled scanner; the outcome must be that of reading it at once."""
-    length = 1 + content[0] % 64
+    # Small pieces of what is short, and never so many that cutting is what takes the time.
+    length = max(1 + content[0] % 64, len(content) // 4096)
     pieces = [content[at : at + length] for at in range(1, len(content), length)]
     try:
         expected = read_qio(content[1:])

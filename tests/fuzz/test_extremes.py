@@ -21,7 +21,7 @@ READER = """
 import resource, sys
 from kyanite.errors import ProviderError
 from kyanite_providers.local.frames import Source
-from kyanite_providers.local.inflate import read_source
+from kyanite_providers.local.inflate import opened
 
 def resident_max():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -29,7 +29,8 @@ def resident_max():
 path, cap = sys.argv[1], int(sys.argv[2])
 before = resident_max()
 try:
-    read_source(Source("", path=path), cap)
+    with opened(Source("", path=path), cap) as plain:
+        sum(map(len, plain))
 except ProviderError as error:
     print(resident_max() - before, error.error.message)
 """

@@ -159,8 +159,9 @@ async def test_a_worker_at_the_limit_of_its_memory_refuses_that_job_alone():
     async with LocalProvider(workers_max=1) as provider:
         await provider.run(FakeTask(PROBLEM, SA, {"seed": 1, "sweeps": 5}))
         (pid,) = provider.worker_pids
-        allow_no_more(pid, 8 * MIB)
-        large = FakeTask(max_cut(12_000, degree=16), SA, {"seed": 2, "sweeps": 5})
+        # Room for the stack of a thread and a small problem.
+        allow_no_more(pid, 16 * MIB)
+        large = FakeTask(max_cut(100_000, degree=16), SA, {"seed": 2, "sweeps": 5})
         with pytest.raises(Exception, match=r"InsufficientMemory|WorkerDied") as refused:
             await provider.run(large)
         code = refused.value.error.code

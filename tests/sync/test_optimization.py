@@ -7,11 +7,15 @@ from kyanite.sync import Workspace
 from kyanite.sync.optimization import (
     OnlineProblem,
     ParallelTempering,
+    PopulationAnnealing,
     Problem,
     ProblemType,
+    QuantumMonteCarlo,
     SimulatedAnnealing,
     Solver,
     StreamingProblem,
+    SubstochasticMonteCarlo,
+    Tabu,
     Term,
 )
 from kyanite.sync.optimization.toshiba import SimulatedBifurcationMachine
@@ -103,7 +107,7 @@ difference 1
 Failed InvalidInputData True
 Ship loading True
 Ship loading True
-True ['microsoft.paralleltempering-parameterfree.cpu', 'microsoft.simulatedannealing-parameterfree.cpu']
+True ['microsoft.paralleltempering-parameterfree.cpu', 'microsoft.populationannealing.cpu']
 """
 
 SPINS = [Term(c=-9, indices=[0]), Term(c=-3, indices=[1, 0]), Term(c=5, indices=[2, 0])]
@@ -166,11 +170,11 @@ def test_a_problem_is_streamed_to_storage_and_back(tmp_path):
 
 def test_a_class_whose_target_is_not_there_is_refused_by_name(tmp_path):
     with workspace_in(tmp_path) as workspace:
-        machine = SimulatedBifurcationMachine(workspace, loops=10)
-        with pytest.raises(UnknownTarget, match=r"toshiba\.sbm\.ising.*SimulatedBifurcationMachine"):
-            machine.submit(Problem("spins", SPINS))
-        with pytest.raises(ValueError, match=r"toshiba\.sbm\.ising"):
-            machine.refresh()
+        solver = Solver(workspace, "contoso.annealer")
+        with pytest.raises(UnknownTarget, match=r"contoso\.annealer.*Solver"):
+            solver.submit(Problem("spins", SPINS))
+        with pytest.raises(ValueError, match=r"contoso\.annealer"):
+            solver.refresh()
         assert workspace.count_jobs() == 0
 
 
@@ -198,3 +202,19 @@ def test_targets_are_objects_of_their_solvers(tmp_path):
         found = workspace.get_targets(provider_id="microsoft")
         assert {type(solver) for solver in found} >= {ParallelTempering, SimulatedAnnealing}
         assert all(isinstance(solver, Solver) for solver in found)
+
+
+def test_every_solver_class_solves(tmp_path):
+    with workspace_in(tmp_path) as workspace:
+        solvers = [
+            SimulatedAnnealing(workspace, sweeps=20, restarts=2, beta_start=0.1, beta_stop=2.0),
+            ParallelTempering(workspace, sweeps=20, all_betas=[0.1, 1.0]),
+            Tabu(workspace, sweeps=100, tabu_tenure=1, restarts=2),
+            QuantumMonteCarlo(workspace, sweeps=50, trotter_number=4, restarts=2),
+            PopulationAnnealing(workspace, sweeps=50, population=64),
+            SubstochasticMonteCarlo(workspace, step_limit=500, target_population=64),
+            SimulatedBifurcationMachine(workspace, loops=10),
+        ]
+        jobs = [solver.submit(Problem("spins", SPINS)) for solver in solvers]
+        for job in jobs:
+            assert job.get_results()["cost"] == -17, job.details.target

@@ -19,6 +19,7 @@ from kyanite.errors import ConfigError
 
 PREFIX = "KYANITE_"
 PROBLEM_MAX = 1_000
+TEXT_LENGTH_MAX = 1 << 18
 KEY_PARTS_MAX = 32
 _KEY_PART = r"[^\s.=\[\]{},#]"
 _LONG_KEY = rf"(?<!{_KEY_PART})(?:{_KEY_PART}+[ \t]*\.[ \t]*){{{KEY_PARTS_MAX}}}"
@@ -181,6 +182,8 @@ def _options(parts: Parts, value: Any, source: Source) -> Iterator[Entry]:
 
 
 def _checked_text(text: str) -> str:
+    if len(text) > TEXT_LENGTH_MAX:
+        raise ValueError(f"it has {len(text):,} characters; at most {TEXT_LENGTH_MAX:,} are allowed")
     # The standard library's reader takes time and memory with the square of a dotted key's length.
     if re.search(_LONG_KEY, text):
         raise ValueError(f"a key has more than {KEY_PARTS_MAX} parts")
