@@ -73,3 +73,10 @@ def random_terms(kind: Kind, n: int, degree: int, groups: int, seed: int) -> Ter
         weights = rng.integers(-3, 4, members.size).astype(float)
         squares.append((float(rng.integers(-2, 4)), 1.5, list(zip(weights.tolist(), members.tolist(), strict=True))))
     return terms_of(kind, n, products, squares)
+
+
+def glass(n: int) -> Terms:
+    """A spin glass on a random graph: no early agreement, so that only flag and clock end a long run."""
+    rng = np.random.default_rng(0)
+    pairs = [tuple(sorted(rng.choice(n, 2, replace=False).tolist())) for _ in range(3 * n)]
+    return terms_of("ising", n, list(zip(rng.standard_normal(3 * n).tolist(), pairs, strict=True)))

@@ -54,11 +54,6 @@ def lanes_of(landscape: Landscape, count: int) -> Lanes:
     )
 
 
-def lane_bytes(landscape: Landscape) -> int:
-    """Return the memory of one lane in bytes."""
-    return sum(array.nbytes for array in lanes_of(landscape, 1)[:-1])
-
-
 @part
 def synchronise(landscape: Landscape, lanes: Lanes, lane: int) -> None:
     """Compute a lane's cached fields and energy afresh, so that rounding does not pile up."""

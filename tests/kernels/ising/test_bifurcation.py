@@ -30,14 +30,7 @@ PROBLEMS = [
 ]
 
 
-def glass(n: int) -> Terms:
-    """A spin glass on a random graph."""
-    rng = np.random.default_rng(0)
-    pairs = [tuple(sorted(rng.choice(n, 2, replace=False).tolist())) for _ in range(3 * n)]
-    return terms_of("ising", n, list(zip(rng.standard_normal(3 * n).tolist(), pairs, strict=True)))
-
-
-GLASS = glass(2000)
+GLASS = twins.glass(2000)
 
 
 def solved(terms: Terms, **options) -> Result:

@@ -49,14 +49,7 @@ SOLVERS = [*PARAMETRISED, *FREE]
 each = pytest.mark.parametrize("solve", SOLVERS)
 
 
-def glass(n: int) -> Terms:
-    """A spin glass on a random graph: no early agreement, so that only flag and clock end a long run."""
-    rng = np.random.default_rng(0)
-    pairs = [tuple(sorted(rng.choice(n, 2, replace=False).tolist())) for _ in range(3 * n)]
-    return terms_of("ising", n, list(zip(rng.standard_normal(3 * n).tolist(), pairs, strict=True)))
-
-
-GLASS = glass(2000)
+GLASS = twins.glass(2000)
 LONG: dict[Any, dict[str, Any]] = {
     annealed: {"sweeps": 10**6, "restarts": 100},
     anneal_parameterfree: {"timeout_s": 60.0},

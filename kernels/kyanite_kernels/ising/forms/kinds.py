@@ -133,11 +133,6 @@ _BY_FORM: Final = {
 }
 
 
-def kind_of_form(form: Any) -> Kind:
-    """Return what a form is of."""
-    return _BY_FORM[type(form)]
-
-
 def start(form: Any, state: Any, seed: Seed, first: int, initial: Int8s) -> None:
     """Set lane r of `state` to `initial` (spins, or UNSET), at random where unset, as restart `first + r`."""
     raise NotImplementedError
