@@ -88,7 +88,7 @@ DENSE: Final = Kind(
     dense.dense_of,
     dense.dense_state,
     dense.LANES,
-    64,
+    32,
     dense.SHARED,
     dense.start_dense,
     dense.sweep_dense,

@@ -86,17 +86,18 @@ def solo_of(terms: Terms) -> Solo | None:
     variable = np.argsort(block, kind="stable").astype(np.int32)
     position = np.empty(terms.n, dtype=np.int32)
     position[variable] = np.arange(terms.n, dtype=np.int32)
-    degree = np.diff(rows.row_start)[variable]
-    row_start = np.concatenate([[0], np.cumsum(degree)]).astype(np.int64)
-    source = np.arange(row_start[-1]) + np.repeat(rows.row_start[:-1][variable] - row_start[:-1], degree)
+    row_start = np.zeros(terms.n + 1, dtype=np.int64)
+    np.cumsum(np.diff(rows.row_start)[variable], out=row_start[1:])
+    row_position, row_weight = np.empty(row_start[-1], dtype=np.uint32), np.empty(row_start[-1])
+    _move_rows(rows.row_start, rows.row_variable, rows.row_weight, variable, position, row_position, row_weight)
     block_start = np.searchsorted(block[variable], np.arange(blocks + 1)).astype(np.int64)
     return Solo(
         n=terms.n,
         constant=rows.constant,
         bias=rows.bias[variable],
         row_start=row_start,
-        row_position=position[rows.row_variable[source]].astype(np.uint32),
-        row_weight=rows.row_weight[source],
+        row_position=row_position,
+        row_weight=row_weight,
         variable=variable,
         block_start=block_start,
     )
@@ -111,6 +112,25 @@ def solo_state(form: Solo, lanes: int) -> SoloState:
         random=np.zeros((lanes, RANDOM), dtype=np.uint64),
         sweeps=np.zeros(lanes, dtype=np.int64),
     )
+
+
+@kernel
+def _move_rows(
+    row_start: Int64s,
+    row_variable: Int32s,
+    row_weight: Float64s,
+    variable: Int32s,
+    position: Int32s,
+    moved_position: UInt32s,
+    moved_weight: Float64s,
+) -> None:
+    """Write the row of each position's variable, one after another, with positions for variables."""
+    # Indexing by arrays would need more memory than the rows themselves.
+    to = 0
+    for p in range(variable.size):
+        for a in range(row_start[variable[p]], row_start[variable[p] + 1]):
+            moved_position[to], moved_weight[to] = position[row_variable[a]], row_weight[a]
+            to += 1
 
 
 @kernel
