@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Suspended,
     )
     from kyanite.core.job import CostEstimate, ErrorData, JobDetails, Needs, OnInterrupt, Status, Target
+    from kyanite.core.session import JobFailurePolicy, SessionDetails, SessionStatus
     from kyanite.core.story import Story
     from kyanite.errors import JobCancelled, JobFailed, KyaniteError, ProviderError, RetryableError
     from kyanite.ports import Provider, Task
@@ -49,6 +50,7 @@ __all__ = [
     "JobCancelled",
     "JobDetails",
     "JobFailed",
+    "JobFailurePolicy",
     "KyaniteError",
     "Needs",
     "OnInterrupt",
@@ -58,6 +60,8 @@ __all__ = [
     "Resumed",
     "RetryScheduled",
     "RetryableError",
+    "SessionDetails",
+    "SessionStatus",
     "Status",
     "Story",
     "Submitted",
@@ -71,6 +75,7 @@ __all__ = [
 _HOMES = (
     "kyanite.core.job",
     "kyanite.core.events",
+    "kyanite.core.session",
     "kyanite.core.story",
     "kyanite.errors",
     "kyanite.ports",

@@ -33,6 +33,8 @@ __all__ = [
     "QueueFull",
     "ReadOnly",
     "RetryableError",
+    "SessionClosed",
+    "SessionNotFound",
     "StorageFull",
     "StoreCorrupt",
     "StoreOwned",
@@ -77,6 +79,14 @@ class UnknownTarget(CallerError, LookupError):
 
 class JobNotFound(CallerError, LookupError):
     """No such job."""
+
+
+class SessionNotFound(CallerError, LookupError):
+    """No such session."""
+
+
+class SessionClosed(CallerError):
+    """The session takes no more jobs."""
 
 
 class IdConflict(CallerError):

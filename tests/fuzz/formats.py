@@ -21,7 +21,7 @@ from kyanite.errors import BlobCorrupt, ConfigError, InvalidRequest, KyaniteErro
 from kyanite.optimization import Problem
 from kyanite.runtime import envelope
 from kyanite.runtime.job import decode_results
-from kyanite.stores.sqlite import _readable
+from kyanite.stores.seam import readable
 from kyanite_providers.local import frames
 from kyanite_providers.local.input_params import read_parameters
 from kyanite_providers.local.problem import read_problem
@@ -236,12 +236,12 @@ def _read_environment(content):
 
 
 def _read_event(content):
-    event = _readable(decode_event, content.decode(errors="replace"), 7)
+    event = readable(decode_event, content.decode(errors="replace"), 7)
     assert decode_event(encode_event(event), 7) == event
 
 
 def _read_row(content):
-    details = _readable(decode_details, content.decode(errors="replace"))
+    details = readable(decode_details, content.decode(errors="replace"))
     assert decode_details(encode_details(details)) == details
 
 

@@ -5,6 +5,7 @@ import json
 import logging
 
 import click
+import msgspec
 import pytest
 
 from kyanite import ProviderError, logs
@@ -19,7 +20,7 @@ from kyanite.optimization import Problem
 from kyanite.runtime.envelope import DEPTH_MAX, PARAMS_BYTES_MAX, checked_json
 from kyanite.runtime.job import decode_results
 from kyanite.runtime.runner import error_data
-from kyanite.stores.sqlite import _readable
+from kyanite.stores.seam import readable
 from kyanite_providers.local.control import FRACTION, SWEEP, ControlBlock
 from kyanite_providers.local.frames import FRAME_BYTES_MAX, take_frame
 from kyanite_providers.local.qio import read_qio
@@ -131,7 +132,7 @@ async def test_parameters_nearly_as_deep_as_the_stack_are_refused_at_submit():
 
 def test_a_row_of_brackets_is_a_corrupt_store():
     with pytest.raises(StoreCorrupt):
-        _readable(decode_details, '{"handle":' + "[" * 10_000)
+        readable(decode_details, '{"handle":' + "[" * 10_000)
 
 
 def test_no_frame_is_longer_than_frames_are():
@@ -191,3 +192,16 @@ def test_a_line_that_is_rendered_tells_no_secret():
     assert "abcdef" not in stream.getvalue()
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert lines[0]["event"] == "got https://<hidden>@example.com/in and more"
+
+
+def test_a_number_too_large_that_lies_deep_makes_no_long_message():
+    with pytest.raises(BlobCorrupt) as caught:
+        decode_results(b"[" * 900 + b"1e5000" + b"]" * 900, "application/json")
+    assert len(str(caught.value)) < 500
+
+
+def test_an_error_of_any_length_leaves_a_short_row():
+    told = error_data(ProviderError("Long", "m" * 1_000_000, details=["d" * 100_000] * 1_000))
+    assert len(msgspec.json.encode(told)) < 300_000
+    assert told.message.startswith("mmm")
+    assert told.message.endswith("...")

@@ -26,11 +26,12 @@ PAGES = {
     "kyanite.problems": ("kyanite.problems",),
     "kyanite.config": ("kyanite.config",),
     "kyanite.errors": ("kyanite.errors",),
-    "kyanite.ports": ("kyanite.ports",),
-    "kyanite.core": ("kyanite.core.job", "kyanite.core.events"),
+    "kyanite.ports": ("kyanite.ports.clock", "kyanite.ports.jobs", "kyanite.ports.blobs", "kyanite.ports.providers"),
+    "kyanite.core": ("kyanite.core.job", "kyanite.core.session", "kyanite.core.events"),
     "kyanite.testing": (
         "kyanite.testing.providers",
         "kyanite.testing.stores",
+        "kyanite.testing.sessions",
         "kyanite.testing.blobs",
         "kyanite.testing.clocks",
     ),
@@ -42,8 +43,9 @@ TOPICS = {
     "kyanite.runtime.job": "Workspaces and jobs",
     "kyanite.core.story": "Workspaces and jobs",
     "kyanite.core.job": "Records",
+    "kyanite.core.session": "Records",
     "kyanite.core.events": "Events",
-    "kyanite.ports": "Providers",
+    "kyanite.ports.providers": "Providers",
     "kyanite.errors": "Errors",
 }
 """Under which heading, and in which order, the page of `kyanite` puts names that it collects from other modules."""

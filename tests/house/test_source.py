@@ -49,7 +49,7 @@ def test_kernels_need_only_numpy_and_numba():
 
 
 def test_every_port_states_its_contract():
-    assert breaches([tree.PORTS], rules.undocumented_port) == []
+    assert breaches(sorted(tree.PORTS.glob("*.py")), rules.undocumented_port) == []
 
 
 def test_files_are_nouns():

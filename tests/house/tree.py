@@ -13,7 +13,7 @@ PACKAGES = (
     ROOT / "kernels" / "kyanite_kernels",
 )
 CORE = PACKAGES[0] / "core"
-PORTS = PACKAGES[0] / "ports.py"
+PORTS = PACKAGES[0] / "ports"
 KERNELS = PACKAGES[2]
 
 _LEFT_BY_TOOLS = {"__pycache__", ".git", ".venv", "build", "dist", "htmlcov"}

@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from kyanite.core.session import Tally
 from kyanite.ports import COUNTS, ORDERS
 
 
@@ -13,6 +14,7 @@ class JobStoreModel:
         self.log = []
         self.graves = set()
         self.saved = {}
+        self.sessions = {}
 
     def commit(self, writes):
         answers = []
@@ -84,6 +86,52 @@ class JobStoreModel:
     def buried(self, workspace, job_ids):
         return {job_id for job_id in job_ids if (workspace, job_id) in self.graves}
 
+    def open_session(self, session):
+        address = (session.workspace, session.id)
+        if address not in self.sessions:
+            self.sessions[address] = session
+        return self.sessions[address]
+
+    def close_session(self, workspace, session_id, time):
+        session = self.sessions.get((workspace, session_id))
+        if session is not None and session.closed_time is None:
+            self.sessions[workspace, session_id] = replace(session, closed_time=time)
+        return self.sessions.get((workspace, session_id))
+
+    def session(self, workspace, session_id):
+        return self.sessions.get((workspace, session_id))
+
+    def page_sessions(self, query):
+        there = [session for session in self.sessions.values() if has_these_labels(session, query)]
+        there.sort(key=lambda session: key(session, "creation_time"), reverse=query.descending)
+        if query.after is not None and query.descending:
+            there = [session for session in there if key(session, "creation_time") < query.after]
+        elif query.after is not None:
+            there = [session for session in there if key(session, "creation_time") > query.after]
+        return there[: query.limit]
+
+    def tally_sessions(self, workspace, session_ids):
+        tallies = {}
+        for session_id in session_ids:
+            rows = [row for row in self.rows.values() if (row.workspace, row.session_id) == (workspace, session_id)]
+            if rows:
+                jobs = {}
+                for row in rows:
+                    jobs[row.status.value] = jobs.get(row.status.value, 0) + 1
+                ends = [
+                    row.cancellation_time if row.end_execution_time is None else row.end_execution_time for row in rows
+                ]
+                tallies[session_id] = Tally(jobs, first([row.begin_execution_time for row in rows]), last(ends))
+        return tallies
+
+
+def first(times):
+    return min([time for time in times if time is not None], default=None)
+
+
+def last(times):
+    return max([time for time in times if time is not None], default=None)
+
 
 def key(row, order):
     """Return what rows are sorted by: the order asked for, then creation, then id."""
@@ -97,18 +145,27 @@ def key(row, order):
 
 def matches(row, query):
     """Tell whether a row is among those that a query asks for."""
-    if row.workspace != query.workspace:
+    if not has_these_labels(row, query):
         return False
-    for allowed, value in (
-        (query.status, row.status),
-        (query.target, row.target),
-        (query.provider_id, row.provider_id),
-    ):
-        if allowed and value not in allowed:
-            return False
-    if row.name[: len(query.name_prefix)] != query.name_prefix or row.id[: len(query.id_prefix)] != query.id_prefix:
+    if query.status and row.status not in query.status:
+        return False
+    if row.id[: len(query.id_prefix)] != query.id_prefix:
         return False
     if query.tag is not None and query.tag not in row.tags:
+        return False
+    if query.session_id == "":
+        return row.session_id is None
+    return query.session_id is None or query.session_id == row.session_id
+
+
+def has_these_labels(row, query):
+    """Tell whether a job or a session is where, and of what, and from when, a query asks for."""
+    if row.workspace != query.workspace:
+        return False
+    for allowed, value in ((query.target, row.target), (query.provider_id, row.provider_id)):
+        if allowed and value not in allowed:
+            return False
+    if row.name[: len(query.name_prefix)] != query.name_prefix:
         return False
     if query.created_after is not None and row.creation_time < query.created_after:
         return False

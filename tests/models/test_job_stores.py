@@ -10,9 +10,10 @@ from msgspec.structs import replace
 from kyanite.core.events import Amended, Began, Cancelled, CancelRequested, Checkpointed
 from kyanite.core.job import Status
 from kyanite.core.lifecycle import InvalidTransition, apply
+from kyanite.core.session import JobFailurePolicy
 from kyanite.errors import ReadOnly
-from kyanite.ports import COUNTS, ORDERS, Cursor, JobQuery, sort_key
-from kyanite.testing.stores import START, a_job, success, write
+from kyanite.ports import COUNTS, ORDERS, Cursor, JobQuery, SessionQuery, sort_key
+from kyanite.testing.stores import START, a_job, a_session, success, write
 from tests.models.adapters import JOB_STORES
 from tests.models.job_store import JobStoreModel
 from tests.models.machine import AsyncMachine, effort
@@ -23,6 +24,7 @@ IDS = ["a", "A", "ab", "abc", "a-b", "b", "b0", "é", "\U0010ffff", "%"]
 TARGETS = ["acme.echo", "acme.sort", "ACME.echo"]
 PROVIDERS = ["acme", "other"]
 WORKSPACES = ["default", "other"]
+SESSIONS = ["s", "S", "é"]
 TAGS = ["red", "blue", "RED", "a\U0010ffff", ""]
 
 texts, ids, workspaces = st.sampled_from(TEXTS), st.sampled_from(IDS), st.sampled_from(WORKSPACES)
@@ -38,6 +40,18 @@ births = st.fixed_dictionaries(
         "tags": tags,
         "creation_time": times,
         "rank": ranks,
+        "session_id": st.sampled_from([None, None, *SESSIONS]),
+    }
+)
+headings = st.fixed_dictionaries(
+    {
+        "id": st.sampled_from(SESSIONS),
+        "workspace": workspaces,
+        "name": texts,
+        "provider_id": st.sampled_from(PROVIDERS),
+        "target": st.none() | st.sampled_from(TARGETS),
+        "job_failure_policy": st.sampled_from(JobFailurePolicy),
+        "creation_time": times,
     }
 )
 changes = st.one_of(
@@ -56,8 +70,20 @@ filters = st.one_of(
     st.tuples(st.just("name_prefix"), texts),
     st.tuples(st.just("id_prefix"), ids),
     st.tuples(st.just("tag"), st.sampled_from(TAGS)),
+    st.tuples(st.just("session_id"), st.sampled_from(["", "nobody", *SESSIONS])),
     st.tuples(st.just("created_after"), times),
     st.tuples(st.just("created_before"), times),
+)
+of_sessions = st.builds(
+    SessionQuery,
+    workspace=workspaces,
+    target=several([*TARGETS, "nothing"]),
+    provider_id=several(PROVIDERS),
+    name_prefix=st.sampled_from(["", "", *TEXTS]),
+    created_after=st.none() | times,
+    created_before=st.none() | times,
+    descending=st.booleans(),
+    limit=st.integers(0, 3),
 )
 queries = st.builds(lambda query, pairs: replace(query, **dict(pairs)), plain, st.lists(filters, max_size=3))
 
@@ -140,6 +166,16 @@ class JobStoreMachine(AsyncMachine):
     def cursors(self, save):
         self.same(lambda: self.model.cursors(save), self.store.cursors(save))
 
+    @rule(fields=headings)
+    def open_session(self, fields):
+        session = a_session(0, **fields)
+        self.same(lambda: self.model.open_session(session), self.store.open_session(session))
+
+    @rule(workspace=workspaces, session_id=st.sampled_from(["nobody", *SESSIONS]), time=times)
+    def close_session(self, workspace, session_id, time):
+        closing = self.store.close_session(workspace, session_id, time)
+        self.same(lambda: self.model.close_session(workspace, session_id, time), closing)
+
     # Reading, also from outside ---------------------------------------------------------------------------------------
 
     @rule(address=st.tuples(workspaces, ids), along=st.booleans())
@@ -184,6 +220,20 @@ class JobStoreMachine(AsyncMachine):
     def buried(self, workspace, ids, along):
         self.same(lambda: self.model.buried(workspace, ids), self.reader(along).buried(workspace, ids))
 
+    @rule(workspace=workspaces, session_id=st.sampled_from(["nobody", *SESSIONS]), along=st.booleans())
+    def session(self, workspace, session_id, along):
+        found = self.reader(along).session(workspace, session_id)
+        self.same(lambda: self.model.session(workspace, session_id), found)
+
+    @rule(query=of_sessions, along=st.booleans())
+    def page_through_sessions(self, query, along):
+        while page := self.same(lambda at=query: self.model.page_sessions(at), self.reader(along).page_sessions(query)):
+            query = replace(query, after=sort_key(page[-1], "creation_time"))
+
+    @rule(workspace=workspaces, ids=st.lists(st.sampled_from(["nobody", *SESSIONS]), max_size=4), along=st.booleans())
+    def tally_sessions(self, workspace, ids, along):
+        self.same(lambda: self.model.tally_sessions(workspace, ids), self.reader(along).tally_sessions(workspace, ids))
+
     def reader(self, along):
         """Return the store itself, or one that only reads what the owner writes, if there can be one."""
         if not along or not self.adapter.read_along:
@@ -212,6 +262,8 @@ class JobStoreMachine(AsyncMachine):
         assert self.same(refuse, reader.commit([write(None, birth=a_job(77))])) is ReadOnly
         assert self.same(refuse, reader.purge("default", ["a"])) is ReadOnly
         assert self.same(refuse, reader.cursors([Cursor("a", 1, START)])) is ReadOnly
+        assert self.same(refuse, reader.open_session(a_session(1))) is ReadOnly
+        assert self.same(refuse, reader.close_session("default", "s", START)) is ReadOnly
 
     @invariant()
     def the_log_is_as_long(self):

@@ -9,6 +9,7 @@ SQLITE = [
     "tests/stores/test_batch.py",
     "tests/stores/test_connections.py",
     "tests/stores/test_select.py",
+    "tests/stores/test_sessions.py",
     f"{MODEL}[sqlite]",
 ]
 SUBJECTS = {

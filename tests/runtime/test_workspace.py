@@ -4,7 +4,7 @@ import anyio
 import msgspec
 import pytest
 
-from kyanite import JobCancelled, JobDetails, JobFailed, Status, Workspace
+from kyanite import JobCancelled, JobDetails, JobFailed, Provider, Status, Target, Workspace
 from kyanite.errors import (
     Conflict,
     IdConflict,
@@ -387,3 +387,26 @@ async def test_reading_where_nothing_is_creates_nothing(tmp_path):
         async with Workspace.open(data_dir=tmp_path / "nothing", read_only=True):
             pass
     assert not (tmp_path / "nothing").exists()
+
+
+async def test_providers_get_ready_when_told_to():
+    class Prepared(Provider):
+        id = "acme"
+        began = 0
+
+        def targets(self):
+            return [Target(id="acme.slow", provider_id="acme")]
+
+        async def run(self, task):
+            await task.write_output(b"")
+
+        async def prepare(self):
+            self.began += 1
+
+    provider = Prepared()
+    async with in_memory(providers=[provider]) as workspace:
+        assert provider.began == 0
+        await workspace.prepare()
+        assert provider.began == 1
+    with pytest.raises(WorkspaceClosed):
+        await workspace.prepare()

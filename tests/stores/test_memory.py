@@ -3,10 +3,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from kyanite.stores.memory import MemoryStore
+from kyanite.testing.sessions import SessionContract
 from kyanite.testing.stores import StoreContract
 
 
-class TestMemoryStore(StoreContract):
+class TestMemoryStore(StoreContract, SessionContract):
     @pytest.fixture(autouse=True)
     def _store(self):
         self.store = MemoryStore()

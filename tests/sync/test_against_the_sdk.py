@@ -43,7 +43,7 @@ OURS = {
 }
 ABSENT = {
     # Blobs are reached by `upload` and `download`, or through a job.
-    *("Job.upload_input_data", "Job.upload_attachment", "Job.download_attachment"),
+    "Job.upload_input_data",
     # How the SDK makes a target of what the service answers, and how it counts the service's prices.
     *("Target.from_target_status", "Target.estimate_cost", "Target.supports_protobuf"),
 }

@@ -182,3 +182,18 @@ def test_quotas_are_slots(tmp_path):
         quota = next(quota for quota in workspace.get_quotas() if quota["provider_id"] == "acme")
         assert (quota["utilization"], quota["limit"]) == (1.0, 64.0)
         assert (quota["scope"], quota["period"]) == ("Workspace", "None")
+
+
+def test_attachments_lie_beside_the_job(tmp_path):
+    with workspace_in(tmp_path) as workspace:
+        job = workspace.submit("acme.echo", "x")
+        uri = job.upload_attachment("notes", b"read me")
+        assert uri == f"{job.details.container_uri}/notes"
+        assert workspace.download(uri) == job.download_attachment("notes") == b"read me"
+        assert job.download_attachment("notes", job.details.container_uri) == b"read me"
+        assert [blob.size for blob in job.list_attachments()] == [7]
+        for elsewhere in ("kyanite:///default/other", ""):
+            with pytest.raises(InvalidRequest, match="container_uri"):
+                job.upload_attachment("notes", b"x", elsewhere)
+            with pytest.raises(InvalidRequest, match="container_uri"):
+                job.download_attachment("notes", elsewhere)

@@ -6,7 +6,15 @@ import pytest
 
 import kyanite
 from kyanite import Status
-from kyanite.errors import InvalidRequest, JobNotFound, ReadOnly, UnknownTarget, WorkspaceClosed
+from kyanite.errors import (
+    InvalidRequest,
+    JobNotFound,
+    ReadOnly,
+    SessionClosed,
+    SessionNotFound,
+    UnknownTarget,
+    WorkspaceClosed,
+)
 from kyanite.sync import Job, JobStatus, Workspace
 from kyanite.sync.filters import start_of_day
 from tests.sync.places import SETTINGS, executing, rows, workspace_in
@@ -183,3 +191,31 @@ def test_read_only_beside_the_owner(tmp_path):
         assert reader.get_job(job.id).get_results() == b"x"
         with pytest.raises(ReadOnly):
             reader.submit("acme.echo", "x")
+
+
+def test_sessions_as_in_the_asynchronous_face(tmp_path):
+    with workspace_in(tmp_path) as workspace:
+        session = workspace.open_session("acme.echo", name="mine", job_failure_policy="Continue")
+        assert (session.status, session.name) == ("Waiting", "mine")
+        job = workspace.submit("acme.echo", "x", session_id=session.id)
+        job.get_results()
+        assert [found.id for found in workspace.list_jobs(session_id=session.id)] == [job.id]
+        assert workspace.get_session(session.id).status == "Executing"
+        closed = workspace.close_session(session.id)
+        assert (closed.status, closed.end_execution_time) == ("Succeeded", job.details.end_execution_time)
+        assert workspace.list_sessions(name_prefix="m") == [closed]
+        assert workspace.list_sessions(provider="other") == []
+        with pytest.raises(SessionClosed):
+            workspace.submit("acme.echo", "y", session_id=session.id)
+        with pytest.raises(SessionNotFound):
+            workspace.get_session("nobody")
+
+
+def test_a_job_that_was_only_described_is_submitted_into_its_session(tmp_path):
+    with workspace_in(tmp_path) as workspace:
+        session = workspace.open_session("acme.echo")
+        job = Job.from_storage_uri(
+            workspace, "later", "acme.echo", workspace.upload("x"), session_id=session.id, submit_job=False
+        )
+        job.submit()
+        assert workspace.get_job(job.id).details.session_id == session.id

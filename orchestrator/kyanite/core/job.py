@@ -122,9 +122,12 @@ class JobDetails(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True
     cost_estimate: CostEstimate | None = None
     error_data: ErrorData | None = None
     additional_properties: dict[str, Any] = field(default_factory=dict)
+    session_id: str | None = None
 
     # Identity and order.
     workspace: str = "default"
+    provider_spelt: str | None = None
+    """How the provider's id was spelt at submit, if otherwise than its target has it."""
     version: int = 0
     """Counts this job's events: the key of every conditional write."""
     rank: float = 0.0

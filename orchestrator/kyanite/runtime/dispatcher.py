@@ -104,15 +104,17 @@ class Dispatcher:
                 self._queue_again(lane, row)  # no `Resumed` was recorded, so nothing else queues it
         await self._refill(lane)
 
-    async def stop(self, grace_s: float) -> None:
-        """Start nothing more; wait at most `grace_s` for what executes."""
+    async def stop(self, grace_s: float) -> bool:
+        """Start nothing more; wait at most `grace_s` for what executes, and tell whether nothing does any more."""
         self._stopped = True
         for timer in self._timers.values():
             timer.cancel()
         if self.driven:
-            self._nothing_driven = self._loop.create_future()
+            if self._nothing_driven is None or self._nothing_driven.done():
+                self._nothing_driven = self._loop.create_future()
             with anyio.move_on_after(grace_s):
-                await self._nothing_driven
+                await asyncio.shield(self._nothing_driven)  # a second call may wait for the same
+        return not self.driven
 
     # Listening to the journal -----------------------------------------------------------------------------------------
 

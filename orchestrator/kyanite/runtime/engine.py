@@ -106,14 +106,20 @@ class Engine:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, storage: Storage, providers: Sequence[Provider], *, read_only: bool, drive: bool
+    settings: Settings,
+    storage: Storage,
+    providers: Sequence[Provider],
+    *,
+    read_only: bool,
+    drive: bool,
+    endpoint: str | None = None,
 ) -> AsyncIterator[Engine]:
     """Open everything, yield the engine, and take everything down in order.
 
     Leave it without an exception, whatever happened inside: the task groups would wrap it into a group.
     """
     async with AsyncExitStack() as stack:
-        await storage.store.open(read_only=read_only)
+        await storage.store.open(read_only=read_only, endpoint=endpoint)
         stack.push_async_callback(_shielded, storage.store.aclose)
         await storage.blobs.open(read_only=read_only)
         stack.push_async_callback(_shielded, storage.blobs.aclose)

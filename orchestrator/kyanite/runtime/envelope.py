@@ -24,13 +24,18 @@ PRIORITY_MAX = 1_000
 ATTEMPTS_MAX = 100
 TIMEOUT_MAX_S = 366 * 86_400.0
 
-_JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
 def checked_job_id(value: object) -> str:
     """Return a job id that is also fit to be part of a blob's name."""
-    if not isinstance(value, str) or not _JOB_ID.fullmatch(value) or ".." in value or value.endswith("."):
-        raise InvalidRequest("job_id", "is 1 to 128 letters, digits, '-', '_' and single '.', starting with the former")
+    return checked_id("job_id", value)
+
+
+def checked_id(field: str, value: object) -> str:
+    """Return an id that is also fit to be part of a blob's name, or of an address."""
+    if not isinstance(value, str) or not _ID.fullmatch(value) or ".." in value or value.endswith("."):
+        raise InvalidRequest(field, "is 1 to 128 letters, digits, '-', '_' and single '.', starting with the former")
     return value
 
 
@@ -51,6 +56,16 @@ def checked_text(field: str, value: object, length_max: int) -> str:
     if any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in value):
         raise InvalidRequest(field, "contains control characters or lone surrogates")
     return value
+
+
+def spelt_otherwise(value: object, provider_id: str) -> str | None:
+    """Return how a provider's id was spelt, `None` if it was not given or is spelt alike; case makes no difference."""
+    if value is None or value == provider_id:
+        return None
+    text = checked_text("provider_id", value, NAME_LENGTH_MAX)
+    if text.casefold() != provider_id.casefold():
+        raise InvalidRequest("provider_id", f"is {text!r}, and the target's is {provider_id!r}")
+    return text
 
 
 def checked_tags(value: object) -> tuple[str, ...]:

@@ -16,7 +16,9 @@ from kyanite.core.events import Event, Progressed
 from kyanite.core.job import JobDetails, Status
 from kyanite.core.story import Story
 from kyanite.errors import BlobCorrupt, JobCancelled, JobEnded, JobFailed
+from kyanite.ports import Blob
 from kyanite.results import as_results
+from kyanite.runtime import attachments
 from kyanite.runtime.jobs import Jobs
 
 if TYPE_CHECKING:
@@ -130,6 +132,23 @@ class Job:
         await self._jobs.download(self._output_key(), Path(path), self.details.output_hash)
         return Path(path)
 
+    async def upload_attachment(self, name: str, content: Any, content_type: str | None = None) -> Blob:
+        """Store something beside the job, to be deleted with it: bytes, text, anything JSON-able, a path or a stream.
+
+        The same content under the same name is stored once. Raises `BlobExists` if the name has other content,
+        `InvalidRequest`, `StorageFull`, and `JobNotFound` if the job was deleted.
+        """
+        return await self._jobs.attach(self.id, name, content, content_type)
+
+    async def list_attachments(self) -> list[Blob]:
+        """Return what lies beside the job's input and outputs; a `key` ends in the attachment's name."""
+        return await self._jobs.attachments(self.details)
+
+    async def download_attachment(self, name: str) -> bytes:
+        """Return an attachment as it is stored. Raises `BlobMissing`, `BlobCorrupt`, `InvalidRequest`."""
+        content, _ = await self._jobs.read_blob(attachments.key_to_read(self.details, name))
+        return content
+
     async def plot(self, path: str | Path | None = None) -> Figure:
         """Draw the job as it stands now, and return the figure; with `path`, write it there as well.
 
@@ -171,5 +190,5 @@ def decode_results(raw: bytes, content_type: str) -> Any:
         return plain.decode() if kind.startswith("text/") else msgspec.json.decode(plain)
     except (ValueError, RecursionError) as error:
         if kind == "application/json" or kind.startswith("text/"):
-            raise BlobCorrupt(f"the output is not {kind}: {error}") from error
+            raise BlobCorrupt(f"the output is not {kind}: {error!s:.200}") from error
         return plain

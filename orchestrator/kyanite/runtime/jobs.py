@@ -16,13 +16,14 @@ from kyanite.core.job import JobDetails
 from kyanite.core.story import Story
 from kyanite.errors import BlobCorrupt, BlobMissing, InvalidRequest, JobNotFound, ReadOnly
 from kyanite.ports import COUNTS, Blob, sort_key
+from kyanite.runtime import attachments
 from kyanite.runtime.bus import POLL_S
 from kyanite.runtime.engine import Engine
 from kyanite.runtime.housekeeping import delete_container
 from kyanite.runtime.queries import job_query
 from kyanite.runtime.recovery import cancel
 from kyanite.runtime.registry import Registry
-from kyanite.runtime.submission import amendment
+from kyanite.runtime.submission import Inputs, amendment
 from kyanite.runtime.subscriptions import STORY_MAX
 from kyanite.runtime.updates import updates
 
@@ -112,6 +113,17 @@ class Jobs:
         """Write a blob to a local file. Raises `BlobMissing`, `BlobCorrupt`."""
         await self._checked_blob(key, sha256)
         await self._engine.transfer.fetch_to(key, path)
+
+    async def attach(self, job_id: str, name: str, content: Any, content_type: str | None) -> Blob:
+        """Store something beside a job; see `Job.upload_attachment`."""
+        engine = self._writable()
+        key = attachments.key_to_write(await self.fetch(job_id), name)
+        inputs = Inputs(engine.transfer, engine.storage, self._settings.limits.input_max_bytes)
+        return await inputs.upload(key, content, content_type)
+
+    async def attachments(self, details: JobDetails) -> list[Blob]:
+        """Return what was stored beside a job."""
+        return await attachments.attachments(self._engine.storage.blobs, details)
 
     async def _checked_blob(self, key: str, sha256: str | None) -> Blob:
         blob = await self._engine.storage.blobs.stat(key)

@@ -124,13 +124,24 @@ def _failure(around: Surroundings, execution: Execution, error: Exception) -> Ev
     return Failed(error=told, cost_estimate=execution.cost_estimate, **execution.output_fields)
 
 
+ERROR_LENGTH_MAX = 4_096
+ERROR_DETAILS_MAX = 64
+
+
 def error_data(error: Exception) -> ErrorData:
     """Return what a job's row says of an error: a provider's own words, or ours for what it did not foresee.
 
     Such words may quote a signed URL or a password: those are hidden, for a row is there to be shown.
     """
     told = _told(error)
-    return replace(told, message=without_secrets(told.message), details=tuple(map(without_secrets, told.details)))
+    details = tuple(_fit(detail) for detail in told.details[:ERROR_DETAILS_MAX])
+    return replace(told, message=_fit(told.message), details=details)
+
+
+def _fit(text: str) -> str:
+    """Return words of an error as a row may hold them: the start of long ones, without secrets."""
+    shown = without_secrets(text)  # first, so that no secret is cut into something that is not known as one
+    return shown if len(shown) <= ERROR_LENGTH_MAX else shown[:ERROR_LENGTH_MAX] + "..."
 
 
 def _told(error: Exception) -> ErrorData:

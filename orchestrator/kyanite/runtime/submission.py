@@ -16,13 +16,14 @@ from kyanite.blobs.keys import key_of, uri_of
 from kyanite.blobs.transfer import Transfer
 from kyanite.core.events import Amended
 from kyanite.core.job import JobDetails, Status, Target
-from kyanite.errors import BlobExists, IdConflict, InvalidRequest, QueueFull, ReadOnly
+from kyanite.errors import BlobExists, IdConflict, InvalidRequest, QueueFull, ReadOnly, SessionClosed
 from kyanite.ports import Blob, Clock, Content, Entropy
 from kyanite.runtime import envelope
 from kyanite.runtime.engine import Engine, Storage
 from kyanite.runtime.execution import encode_content
 from kyanite.runtime.housekeeping import CONTAINER
 from kyanite.runtime.registry import Registry
+from kyanite.runtime.sessions import check_admission
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -39,6 +40,8 @@ class Request(Struct, frozen=True, kw_only=True):
     metadata: Any = None
     timeout_s: float | None = None
     attempts_max: int = 1
+    provider_id: str | None = None
+    session_id: str | None = None
 
 
 def envelope_of(request: Request, target: Target, workspace: str, clock: Clock, entropy: Entropy) -> JobDetails:
@@ -50,7 +53,9 @@ def envelope_of(request: Request, target: Target, workspace: str, clock: Clock, 
         id=job_id,
         name=envelope.text_or(target.id, "name", request.name),
         provider_id=target.provider_id,
+        provider_spelt=envelope.spelt_otherwise(request.provider_id, target.provider_id),
         target=target.id,
+        session_id=None if request.session_id is None else envelope.checked_id("session_id", request.session_id),
         container_uri=input_uri.rpartition("/")[0],
         input_data_uri=input_uri,
         input_data_format=envelope.text_or(target.input_data_format, "input_data_format", request.input_data_format),
@@ -130,6 +135,7 @@ class Submission:
             raise QueueFull(f"{engine.waiting:,} jobs wait; queue.waiting_max is {settings.queue.waiting_max:,}")
         details = envelope_of(request, target, settings.workspace, engine.storage.clock, engine.storage.entropy)
         provider.accept(details)
+        await self._check_session(details, target)
         blob = await self._input(details, request, content)
         details = replace(
             details,
@@ -140,6 +146,17 @@ class Submission:
         )
         details = replace(details, fingerprint=fingerprint(details))
         return await engine.journal.submit(details) or await self._submitted_before(details)
+
+    async def _check_session(self, details: JobDetails, target: Target) -> None:
+        """Refuse what its session does not take; but a submit that is repeated was taken, whatever came since."""
+        if details.session_id is None:
+            return
+        store = self._engine.storage.store
+        try:
+            await check_admission(store, details.workspace, details.session_id, target)
+        except SessionClosed:
+            if await store.get(details.workspace, details.id) is None:
+                raise
 
     async def upload(self, content: Any, container: str, name: str | None, content_type: str | None) -> str:
         """Store content for jobs to come, and return its URI; see `Workspace.upload`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -13,6 +14,7 @@ from kyanite import config, plugins
 from kyanite.config import Settings
 from kyanite.core.events import FINAL_EVENTS, Event
 from kyanite.core.job import JobDetails, Target
+from kyanite.core.session import SessionDetails
 from kyanite.errors import InvalidRequest, ReadOnly, WorkspaceClosed
 from kyanite.ports import BlobStore, Clock, Entropy, JobStore, Provider, Subscriber
 from kyanite.runtime import envelope
@@ -21,6 +23,7 @@ from kyanite.runtime.engine import Engine, Storage, running
 from kyanite.runtime.job import Job
 from kyanite.runtime.jobs import Jobs
 from kyanite.runtime.registry import Registry
+from kyanite.runtime.sessions import Sessions
 from kyanite.runtime.storage import blobs_of, store_of
 from kyanite.runtime.submission import Request, Submission
 from kyanite.runtime.subscriptions import Subscription
@@ -45,14 +48,19 @@ class Workspace:
         settings: Settings | None = None,
         read_only: bool = False,
         drive: bool = True,
+        endpoint: str | None = None,
         clock: Clock | None = None,
         entropy: Entropy | None = None,
     ) -> None:
-        """Put a workspace together; nothing happens until it is entered."""
+        """Put a workspace together; nothing happens until it is entered.
+
+        `endpoint` is where others can reach its owner; it is shown to whoever finds the store owned.
+        """
         self.settings = settings or Settings()
         self.name = self.settings.workspace
         self.read_only = read_only
         self.drive = drive
+        self.endpoint = endpoint
         self._storage = Storage(store, blobs, clock or SystemClock(), entropy or SystemEntropy())
         self._registry = Registry(providers)
         self._subscriptions: list[Subscription] = []
@@ -68,6 +76,7 @@ class Workspace:
         providers: Sequence[Provider] = (),
         read_only: bool = False,
         drive: bool = True,
+        endpoint: str | None = None,
     ) -> Self:
         """Return a workspace in a local folder (`./.kyanite`), with every provider that is installed, and `providers`.
 
@@ -83,12 +92,18 @@ class Workspace:
             settings=chosen,
             read_only=read_only,
             drive=drive,
+            endpoint=endpoint,
         )
 
     async def __aenter__(self) -> Self:
         """Open store and blobs, take up what an earlier process left, and start."""
         lifetime = running(
-            self.settings, self._storage, self._registry.providers, read_only=self.read_only, drive=self.drive
+            self.settings,
+            self._storage,
+            self._registry.providers,
+            read_only=self.read_only,
+            drive=self.drive,
+            endpoint=self.endpoint,
         )
         with _plainly():
             engine = await lifetime.__aenter__()
@@ -97,6 +112,7 @@ class Workspace:
             engine,
             Jobs(engine, self._registry, read_only=self.read_only),
             Submission(engine, self._registry, read_only=self.read_only),
+            Sessions(self._storage, self._registry, self.name, read_only=self.read_only),
         )
         for subscription in self._subscriptions:
             engine.listen(subscription)
@@ -111,6 +127,31 @@ class Workspace:
         lifetime, self._running = self._running.lifetime, None
         with _plainly():
             await lifetime.__aexit__(None, None, None)
+
+    async def prepare(self) -> None:
+        """Have every provider begin to get ready what its first job would wait for, such as workers; see its `prepare`.
+
+        For programs that run for long; jobs may be submitted meanwhile.
+        """
+        self._opened()
+        for provider in self._registry.providers:
+            await provider.prepare()
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Start no more jobs, and wait at most so long for those that execute; tell whether all have ended.
+
+        What waits goes on when the workspace is opened again. Submitting, looking and cancelling work as before.
+        """
+        return await self._opened().engine.dispatcher.stop(timeout_s)
+
+    @property
+    def blobs(self) -> BlobStore:
+        """Where inputs and outputs lie, for edges that move their bytes; its keys begin with the workspace's name."""
+        return self._opened().engine.storage.blobs
+
+    def now(self) -> datetime:
+        """Return the time that the workspace goes by."""
+        return self._storage.clock.now()
 
     # Targets ----------------------------------------------------------------------------------------------------------
 
@@ -156,15 +197,19 @@ class Workspace:
         metadata: Mapping[str, Any] | None = None,
         timeout_s: float | None = None,
         attempts_max: int = 1,
+        provider_id: str | None = None,
+        session_id: str | None = None,
     ) -> Job:
         """Submit a job: store its input and its row durably, and return it as it waits.
 
         `input` is bytes, text, anything JSON-able, a path, or an async iterable of bytes; or `input_data_uri` names an
         input that is stored already. A higher `priority` goes first; `timeout_s` bounds each of `attempts_max`.
+        `provider_id` need not be given; it must be the target's, in any case of letters. `session_id` names an open
+        session of the same provider.
 
         The same `job_id` with the same target, formats, params and input returns the job that exists. Raises
-        `UnknownTarget`, `InvalidRequest` (naming the field), `QueueFull`, `IdConflict`, `StorageFull`; then there is
-        no new job.
+        `UnknownTarget`, `InvalidRequest` (naming the field), `QueueFull`, `IdConflict`, `StorageFull`,
+        `SessionNotFound`, and `SessionClosed` for one that was closed or has failed; then there is no new job.
         """
         request = Request(
             input_data_uri=input_data_uri,
@@ -178,6 +223,8 @@ class Workspace:
             metadata=metadata,
             timeout_s=timeout_s,
             attempts_max=attempts_max,
+            provider_id=provider_id,
+            session_id=session_id,
         )
         return self._job(await self._opened().submission.submit(target, input, request))
 
@@ -209,8 +256,9 @@ class Workspace:
         """Yield jobs, fetched page by page as the caller goes on; jobs that are submitted meanwhile may appear.
 
         Filters, each optional: `status`, `target`, `provider` (one or several), `name_prefix`, `id_prefix`, `tag`,
-        `created_after`, `created_before` (inclusive). `order` is `creation_time`, `name`, `status`, `target`,
-        `provider_id` or `rank`; `descending` turns it round. Raises `InvalidRequest`.
+        `created_after`, `created_before` (inclusive), `session_id` (empty for jobs outside any session). `order` is
+        `creation_time`, `name`, `status`, `target`, `provider_id` or `rank`; `descending` turns it round. `after` goes
+        on behind a job that was listed in this order: it is its `kyanite.ports.sort_key`. Raises `InvalidRequest`.
         """
         async for details in self._opened().jobs.matching(limit, page_size, filters):
             yield self._job(details)
@@ -233,6 +281,53 @@ class Workspace:
         A job that has not ended, or whose blobs another job refers to, stays. Raises `JobNotFound`.
         """
         return await self._opened().jobs.delete(job.id if isinstance(job, Job) else job)
+
+    # Sessions ---------------------------------------------------------------------------------------------------------
+
+    async def open_session(
+        self,
+        target: str | None = None,
+        *,
+        session_id: str | None = None,
+        name: str | None = None,
+        provider_id: str | None = None,
+        job_failure_policy: str = "Abort",
+        priority: int = 0,
+        tags: Sequence[str] = (),
+    ) -> SessionDetails:
+        """Open a session, for jobs on any target of one provider: the target's, or else the one called `provider_id`.
+
+        A session that exists under this `session_id` is returned as it is. Under the policy `Abort` it fails with the
+        first of its jobs that does, and takes no more; under `Continue` it goes on. Raises `UnknownTarget`,
+        `InvalidRequest`.
+        """
+        return await self._opened().sessions.open(
+            target,
+            session_id=session_id,
+            name=name,
+            provider_id=provider_id,
+            job_failure_policy=job_failure_policy,
+            priority=priority,
+            tags=tags,
+        )
+
+    async def close_session(self, session_id: str) -> SessionDetails:
+        """Have a session take no more jobs; those that it has go on. Raises `SessionNotFound`."""
+        return await self._opened().sessions.close(session_id)
+
+    async def get_session(self, session_id: str) -> SessionDetails:
+        """Return a session as it stands now. Raises `SessionNotFound`."""
+        return await self._opened().sessions.fetch(session_id)
+
+    async def list_sessions(self, *, limit: int | None = None, **filters: Any) -> AsyncIterator[SessionDetails]:
+        """Yield sessions, oldest first, fetched page by page as the caller goes on.
+
+        Filters, each optional: `target`, `provider` (one or several), `name_prefix`, `created_after`, `created_before`
+        (inclusive). `descending` turns the order round; `after` goes on behind a session: its
+        `kyanite.ports.sort_key` by `creation_time`. Raises `InvalidRequest`.
+        """
+        async for details in self._opened().sessions.matching(limit, filters):
+            yield details
 
     # Listening --------------------------------------------------------------------------------------------------------
 
@@ -298,3 +393,4 @@ class _Running:
     engine: Engine
     jobs: Jobs
     submission: Submission
+    sessions: Sessions

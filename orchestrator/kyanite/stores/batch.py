@@ -120,7 +120,7 @@ def _rows(write: Write, head: int) -> Iterable[Row]:
 
 
 def _labels(write: Write, address: tuple[str, str]) -> Iterable[Row]:
-    """Yield what only a submit with tags or an amendment changes."""
+    """Yield what only a submit with tags or into a session, or an amendment changes."""
     details = write.details
     amended = any(isinstance(event, Amended) for event in write.events)
     blank = (0,) * 6
@@ -129,3 +129,5 @@ def _labels(write: Write, address: tuple[str, str]) -> Iterable[Row]:
     if amended or (details.tags and isinstance(write.events[0], Submitted)):
         for tag in details.tags:
             yield ("tag", *address, *blank, 0, 0, tag, 0, 0, 0)
+    if details.session_id is not None and isinstance(write.events[0], Submitted):
+        yield ("session", *address, *blank, 0, 0, details.session_id, 0, 0, 0)

@@ -10,7 +10,7 @@ from kyanite.ports import microseconds
 from kyanite.stores.batch import SQL, Connection
 
 FAULTS_MAX = 1_000
-COLUMNS = ("version", "created", "rank", "foreign_input")
+COLUMNS = ("version", "created", "rank", "foreign_input", "session")
 
 
 def misfiled(connection: Connection) -> list[str]:
@@ -31,4 +31,5 @@ def misfiled(connection: Connection) -> list[str]:
 
 def filed(details: JobDetails) -> tuple[object, ...]:
     """Return what stands in the columns of `COLUMNS`."""
-    return details.version, microseconds(details.creation_time), details.rank, details.foreign_input
+    created = microseconds(details.creation_time)
+    return details.version, created, details.rank, details.foreign_input, details.session_id

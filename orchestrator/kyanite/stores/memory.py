@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TypeVar
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from kyanite.core.events import Event
 from kyanite.core.job import JobDetails
-from kyanite.ports import COUNTS, ORDERS, Cursor, JobQuery, JobStore, Write, sort_key
+from kyanite.core.session import Session, Tally
+from kyanite.ports import COUNTS, ORDERS, Cursor, JobQuery, JobStore, SessionQuery, Write, sort_key
 
 Address = tuple[str, str]
+R = TypeVar("R", JobDetails, Session)
 
 
 class MemoryStore(JobStore):
@@ -24,6 +28,7 @@ class MemoryStore(JobStore):
         self._buried: set[Address] = set()
         self._log: list[Event] = []
         self._cursors: dict[str, Cursor] = {}
+        self._sessions: dict[Address, Session] = {}
 
     async def open(self, *, read_only: bool = False, endpoint: str | None = None) -> None:
         """Do nothing: there is nothing to own."""
@@ -55,12 +60,7 @@ class MemoryStore(JobStore):
         """Filter and sort all rows anew for each page."""
         if query.order not in ORDERS:
             raise ValueError(f"order {query.order!r} is not one of {', '.join(ORDERS)}")
-        keyed = [(sort_key(row, query.order), row) for row in self._matching(query)]
-        keyed.sort(key=lambda pair: pair[0], reverse=query.descending)
-        if query.after is not None:
-            after = query.after
-            keyed = [pair for pair in keyed if (pair[0] < after if query.descending else pair[0] > after)]
-        return [row for _, row in keyed[: query.limit]]
+        return _in_order(self._matching(query), query)
 
     async def count(self, query: JobQuery, by: str | None = None) -> dict[str, int]:
         """Count matching rows."""
@@ -74,15 +74,11 @@ class MemoryStore(JobStore):
         return (
             row
             for row in self._rows.values()
-            if row.workspace == query.workspace
+            if _is_among(row, query)
             and (not query.status or row.status in query.status)
-            and (not query.target or row.target in query.target)
-            and (not query.provider_id or row.provider_id in query.provider_id)
-            and row.name.startswith(query.name_prefix)
             and row.id.startswith(query.id_prefix)
             and (query.tag is None or query.tag in row.tags)
-            and (query.created_after is None or row.creation_time >= query.created_after)
-            and (query.created_before is None or row.creation_time <= query.created_before)
+            and (query.session_id is None or query.session_id == (row.session_id or ""))
         )
 
     async def events(self, after: int, limit: int, job: Address | None = None) -> list[Event]:
@@ -114,6 +110,65 @@ class MemoryStore(JobStore):
         """Look among the tombstones."""
         return {job_id for job_id in job_ids if (workspace, job_id) in self._buried}
 
+    async def open_session(self, session: Session) -> Session:
+        """Store it, or return the one there is."""
+        return self._sessions.setdefault((session.workspace, session.id), session)
+
+    async def close_session(self, workspace: str, session_id: str, time: datetime) -> Session | None:
+        """Note the time of the first call."""
+        session = self._sessions.get((workspace, session_id))
+        if session is not None and session.closed_time is None:
+            session = self._sessions[workspace, session_id] = replace(session, closed_time=time)
+        return session
+
+    async def session(self, workspace: str, session_id: str) -> Session | None:
+        """Return the session, or `None`."""
+        return self._sessions.get((workspace, session_id))
+
+    async def page_sessions(self, query: SessionQuery) -> list[Session]:
+        """Filter and sort all sessions anew for each page."""
+        there = (session for session in self._sessions.values() if _is_among(session, query))
+        return _in_order(there, JobQuery(**asdict(query)))
+
+    async def tally_sessions(self, workspace: str, session_ids: Sequence[str]) -> dict[str, Tally]:
+        """Look at all rows."""
+        found: dict[str, list[JobDetails]] = {}
+        for row in self._rows.values():
+            if row.workspace == workspace and row.session_id is not None and row.session_id in session_ids:
+                found.setdefault(row.session_id, []).append(row)
+        return {session_id: _tally(rows) for session_id, rows in found.items()}
+
     def _leaned_on(self, row: JobDetails) -> bool:
         prefix = row.container_uri + "/"
         return any((other.foreign_input or "").startswith(prefix) for other in self._rows.values())
+
+
+def _is_among(row: JobDetails | Session, query: JobQuery | SessionQuery) -> bool:
+    """Apply the filters that jobs and sessions share."""
+    return (
+        row.workspace == query.workspace
+        and (not query.target or row.target in query.target)
+        and (not query.provider_id or row.provider_id in query.provider_id)
+        and row.name.startswith(query.name_prefix)
+        and (query.created_after is None or row.creation_time >= query.created_after)
+        and (query.created_before is None or row.creation_time <= query.created_before)
+    )
+
+
+def _in_order(rows: Iterable[R], query: JobQuery) -> list[R]:
+    keyed = [(sort_key(row, query.order), row) for row in rows]
+    keyed.sort(key=lambda pair: pair[0], reverse=query.descending)
+    if query.after is not None:
+        after = query.after
+        keyed = [pair for pair in keyed if (pair[0] < after if query.descending else pair[0] > after)]
+    return [row for _, row in keyed[: query.limit]]
+
+
+def _tally(rows: Sequence[JobDetails]) -> Tally:
+    begins = [row.begin_execution_time for row in rows]
+    ends = [row.end_execution_time or row.cancellation_time for row in rows]
+    return Tally(
+        dict(Counter(str(row.status) for row in rows)),
+        min((begin for begin in begins if begin is not None), default=None),
+        max((end for end in ends if end is not None), default=None),
+    )

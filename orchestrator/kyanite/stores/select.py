@@ -1,10 +1,12 @@
-"""Queries over jobs as SQL: which rows, in which order, from where on. Values are always parameters."""
+"""Queries over jobs and sessions as SQL: which rows, in which order, from where on. Values are always parameters."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from kyanite.ports import COUNTS, ORDERS, JobQuery, microseconds
+from msgspec.structs import asdict
+
+from kyanite.ports import COUNTS, ORDERS, JobQuery, SessionQuery, microseconds
 from kyanite.stores.queries import load
 
 SQL = load("sqlite.sql")
@@ -14,8 +16,13 @@ LAST_CHARACTER = "\U0010ffff"
 Statement = tuple[str, list[Any]]
 
 
-def page_statement(query: JobQuery) -> Statement:
-    """Return the statement that reads one page."""
+def session_statement(query: SessionQuery) -> Statement:
+    """Return the statement that reads one page of sessions: their columns are called as those of jobs are."""
+    return page_statement(JobQuery(**asdict(query)), SQL["page_sessions"])
+
+
+def page_statement(query: JobQuery, rows: str = SQL["page_jobs"]) -> Statement:
+    """Return the statement that reads one page of these rows."""
     if query.order not in ORDERS:
         message = f"order {query.order!r} is not one of {', '.join(ORDERS)}"
         raise ValueError(message)
@@ -29,18 +36,24 @@ def page_statement(query: JobQuery) -> Statement:
         parameters += [query.after[0], *query.after]
     direction = " DESC" if query.descending else ""
     order = ", ".join(column + direction for column in columns)
-    return f"{SQL['page_jobs']}{where} ORDER BY {order} LIMIT ?", [*parameters, query.limit]
+    return f"{_found(rows, query)}{where} ORDER BY {order} LIMIT ?", [*parameters, query.limit]
 
 
 def count_statement(query: JobQuery, by: str | None) -> Statement:
     """Return the statement that counts, in one group or in one for each value of a column."""
     where, parameters = _filters(query)
+    counted = _found(SQL["count_jobs"], query)
     if by is None:
-        return SQL["count_jobs"] + where, parameters
+        return counted + where, parameters
     if by not in COUNTS:
         message = f"by={by!r} is not one of {', '.join(COUNTS)}"
         raise ValueError(message)
-    return SQL["count_jobs"].replace("SELECT ", f"SELECT {by}, ", 1) + f"{where} GROUP BY {by}", parameters
+    return counted.replace("SELECT ", f"SELECT {by}, ", 1) + f"{where} GROUP BY {by}", parameters
+
+
+def _found(statement: str, query: JobQuery) -> str:
+    """Have a session's jobs looked up one by one: any index leads through all of the workspace's."""
+    return statement.replace("FROM jobs", "FROM jobs NOT INDEXED") if query.session_id else statement
 
 
 def _filters(query: JobQuery) -> Statement:
@@ -61,6 +74,9 @@ def _filters(query: JobQuery) -> Statement:
     if query.tag is not None:
         parts.append(SQL["has_tag"])
         parameters.append(query.tag)
+    if query.session_id is not None:
+        parts.append(SQL["in_session"] if query.session_id else SQL["outside_sessions"])
+        parameters += [query.session_id] if query.session_id else []
     for sign, time in ((">=", query.created_after), ("<=", query.created_before)):
         if time is not None:
             parts.append(f"created {sign} ?")

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,17 +21,20 @@ import msgspec
 
 from kyanite.core.events import EPOCH, Event, decode_details, decode_event
 from kyanite.core.job import JobDetails
+from kyanite.core.session import Session, Tally
 from kyanite.errors import ReadOnly, StoreCorrupt, StoreUnavailable, WorkspaceClosed
 from kyanite.folder import make_folder
-from kyanite.ports import Cursor, JobQuery, JobStore, Write, microseconds
+from kyanite.ports import Cursor, JobQuery, JobStore, SessionQuery, Write, microseconds
 from kyanite.space import emptied_journal
+from kyanite.stores import sessions
 from kyanite.stores.batch import SQL, Connection, Row, only, store, transaction
 from kyanite.stores.filing import misfiled
 from kyanite.stores.lock import lock
 from kyanite.stores.queries import migrations
 from kyanite.stores.seal import checked
-from kyanite.stores.seam import FULL, mapped, result_code
-from kyanite.stores.select import count_statement, page_statement
+from kyanite.stores.seam import FULL, mapped, readable, result_code
+from kyanite.stores.select import count_statement, page_statement, session_statement
+from kyanite.stores.sessions import SESSIONS_SINCE
 
 T = TypeVar("T")
 Connect = Callable[[str], Connection]
@@ -134,11 +137,11 @@ class SQLiteStore(JobStore):
     async def get(self, workspace: str, job_id: str) -> JobDetails | None:
         """Read one row."""
         rows = await self._rows(SQL["get_job"], (workspace, job_id))
-        return _readable(decode_details, rows[0][0]) if rows else None
+        return readable(decode_details, rows[0][0]) if rows else None
 
     async def page(self, query: JobQuery) -> list[JobDetails]:
         """Read one page by an index."""
-        return [_readable(decode_details, body) for (body,) in await self._rows(*page_statement(query))]
+        return [readable(decode_details, body) for (body,) in await self._rows(*page_statement(query))]
 
     async def count(self, query: JobQuery, by: str | None = None) -> dict[str, int]:
         """Count by scanning an index."""
@@ -151,7 +154,7 @@ class SQLiteStore(JobStore):
             rows = await self._rows(SQL["read_log"], (after, limit))
         else:
             rows = await self._rows(SQL["read_story"], (*job, *job, after, limit))
-        return [_readable(decode_event, checked(body), position) for position, body in rows]
+        return [readable(decode_event, checked(body), position) for position, body in rows]
 
     async def head(self) -> int:
         """Read the counter that positions come from."""
@@ -180,6 +183,27 @@ class SQLiteStore(JobStore):
         """Look among the tombstones."""
         rows = await self._rows(SQL["find_buried"], (workspace, msgspec.json.encode(job_ids).decode()))
         return {job_id for (job_id,) in rows}
+
+    async def open_session(self, session: Session) -> Session:
+        """Insert it in a transaction, unless there is one."""
+        return await self._transact(lambda connection: sessions.insert(connection, session))
+
+    async def close_session(self, workspace: str, session_id: str, time: datetime) -> Session | None:
+        """Read it and write it back in one transaction."""
+        return await self._transact(lambda connection: sessions.close(connection, workspace, session_id, time))
+
+    async def session(self, workspace: str, session_id: str) -> Session | None:
+        """Read one session."""
+        return await self._read(lambda connection: sessions.find(connection, workspace, session_id))
+
+    async def page_sessions(self, query: SessionQuery) -> list[Session]:
+        """Read one page by an index."""
+        return [sessions.decode_session(body) for (body,) in await self._rows(*session_statement(query))]
+
+    async def tally_sessions(self, workspace: str, session_ids: Sequence[str]) -> dict[str, Tally]:
+        """Read the rows of these sessions' jobs, and no others."""
+        asked = (msgspec.json.encode(session_ids).decode(), workspace)
+        return sessions.tallies(await self._rows(SQL["tally_sessions"], asked))
 
     async def faults(self) -> list[str]:
         """Have SQLite compare its indexes with its tables, and compare each row's columns with its body."""
@@ -217,9 +241,13 @@ class SQLiteStore(JobStore):
     def _reader(self) -> Connection:
         connection: Connection | None = getattr(self._own, "connection", None)
         if connection is None:
-            connection = self._own.connection = self._connect(str(self.path))
-            list(connection.execute("PRAGMA query_only = ON"))
+            connection = self._connect(str(self.path))
             self._readers.append(connection)
+            if schema_version(connection) < SESSIONS_SINCE:  # only read here, and not migrated yet: there are none
+                for statement in statements(SQL["blank_sessions"]):
+                    connection.execute(statement)
+            list(connection.execute("PRAGMA query_only = ON"))
+            self._own.connection = connection
         return connection
 
     async def _in(self, pool: ThreadPoolExecutor | None, action: Callable[[], T]) -> T:
@@ -231,15 +259,6 @@ class SQLiteStore(JobStore):
                 return action()
 
         return await asyncio.get_running_loop().run_in_executor(pool, guarded)
-
-
-def _readable(decode: Callable[..., T], body: str, *where: int) -> T:
-    """Decode what lies in the file. Raises `StoreCorrupt` where it is not what was written."""
-    try:
-        return decode(body, *where)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        text = f"what begins {body[:80]!r}{' at position ' if where else ''}{', '.join(map(str, where))}"
-        raise StoreCorrupt(f"{text} can not be read: {error!s:.200}") from error
 
 
 def schema_version(connection: Connection) -> int:
@@ -289,5 +308,6 @@ def _bury(connection: Connection, workspace: str, job_id: str) -> list[JobDetail
     for (seq,) in purgeable:
         connection.execute(SQL["bury"], (workspace, job_id, seq))
         connection.execute(SQL["delete_tags"], (seq,))
+        connection.execute(SQL["delete_job_session"], (seq,))
         connection.execute(SQL["delete_job"], (seq,))
     return [details] if purgeable else []

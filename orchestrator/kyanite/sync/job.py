@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 import kyanite
+from kyanite.blobs.keys import uri_of
 from kyanite.core.events import Event, Progressed
 from kyanite.core.job import JobDetails
 from kyanite.core.story import Story
+from kyanite.errors import InvalidRequest
 from kyanite.html import job_html
+from kyanite.ports import Blob
 from kyanite.runtime.system import SystemClock, SystemEntropy
 from kyanite.sync.dots import print_dots
 from kyanite.sync.filters import Wanted
@@ -240,6 +243,29 @@ class Job:
     def download_data(self, blob_uri: str) -> bytes:
         """Return what is stored under a URI of this workspace, as it is stored. Raises `BlobMissing`."""
         return self.workspace.download(blob_uri)
+
+    # Attachments ------------------------------------------------------------------------------------------------------
+
+    def upload_attachment(self, name: str, data: Any, container_uri: str | None = None) -> str:
+        """Store something beside the job, and return its URI; errors are those of `kyanite.Job.upload_attachment`.
+
+        `container_uri` can only be the job's own.
+        """
+        self._check_own(container_uri)
+        return uri_of(self._ask(lambda job: job.upload_attachment(name, data)).key)
+
+    def list_attachments(self) -> list[Blob]:
+        """Return what lies beside the job's input and outputs; a `key` ends in the attachment's name."""
+        return self._ask(lambda job: job.list_attachments())
+
+    def download_attachment(self, name: str, container_uri: str | None = None) -> bytes:
+        """Return an attachment as it is stored. Raises `BlobMissing`. `container_uri` can only be the job's own."""
+        self._check_own(container_uri)
+        return self._ask(lambda job: job.download_attachment(name))
+
+    def _check_own(self, container_uri: str | None) -> None:
+        if container_uri not in {None, self.details.container_uri}:
+            raise InvalidRequest("container_uri", "is not the job's own, where all its attachments are")
 
     # Changing ---------------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import kyanite
 from kyanite import config
 from kyanite.blobs.keys import uri_of
 from kyanite.config import Settings
+from kyanite.core.session import SessionDetails
 from kyanite.ports import Provider
 from kyanite.runtime.storage import data_folder
 from kyanite.sync.filters import Wanted
@@ -119,6 +120,7 @@ class Workspace(WorkspaceShare):
             metadata=details.metadata,
             timeout_s=details.timeout_s,
             attempts_max=details.attempts_max,
+            session_id=details.session_id,
         )
 
     def upload(self, content: Any, **options: Any) -> str:
@@ -188,6 +190,28 @@ class Workspace(WorkspaceShare):
         """Remove an ended job for good; as `kyanite.Workspace.delete_job`."""
         job_id = job if isinstance(job, str) else job.id
         return self.call(lambda workspace: workspace.delete_job(job_id))
+
+    # Sessions ---------------------------------------------------------------------------------------------------------
+
+    def open_session(self, target: str | None = None, **options: Any) -> SessionDetails:
+        """Open a session; as `kyanite.Workspace.open_session`. `submit` takes its id as `session_id`."""
+        return self.call(lambda workspace: workspace.open_session(target, **options))
+
+    def close_session(self, session_id: str) -> SessionDetails:
+        """Have a session take no more jobs. Raises `SessionNotFound`."""
+        return self.call(lambda workspace: workspace.close_session(session_id))
+
+    def get_session(self, session_id: str) -> SessionDetails:
+        """Return a session as it stands now. Raises `SessionNotFound`."""
+        return self.call(lambda workspace: workspace.get_session(session_id))
+
+    def list_sessions(self, **filters: Any) -> list[SessionDetails]:
+        """Return sessions, oldest first; as `kyanite.Workspace.list_sessions`."""
+
+        async def found(workspace: kyanite.Workspace) -> list[SessionDetails]:
+            return [session async for session in workspace.list_sessions(**filters)]
+
+        return self.call(found)
 
     # Targets ----------------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from kyanite.core.events import Amended, Began, Cancelled, Event, Submitted, Succeeded
 from kyanite.core.job import JobDetails, Status
 from kyanite.core.lifecycle import apply, fold
+from kyanite.core.session import Session
 from kyanite.ports import ORDERS, Cursor, JobQuery, JobStore, Write, sort_key
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -33,6 +34,17 @@ def a_job(number: int, **fields: object) -> JobDetails:
         rank=float(number),
     )
     return replace(details, **fields)
+
+
+def a_session(number: int, **fields: object) -> Session:
+    """Return a session as it is handed in when it is opened; they are opened a second apart."""
+    session = Session(
+        id=f"session{number}",
+        name=f"session {number}",
+        provider_id="acme",
+        creation_time=START + timedelta(seconds=number),
+    )
+    return replace(session, **fields)
 
 
 def write(details: JobDetails | None, *events: Event, birth: JobDetails | None = None) -> Write:
@@ -64,7 +76,10 @@ def success(number: int = 0) -> Succeeded:
 
 
 class StoreContract:
-    """What every job store does. `opened` gives a context manager of an empty, open store."""
+    """What every job store does. `opened` gives a context manager of an empty, open store.
+
+    What it does with sessions is in `kyanite.testing.sessions`.
+    """
 
     def opened(self) -> AbstractAsyncContextManager[JobStore]:
         """Return an open, empty store; a second call in one test opens what the first has left, if it persists."""

@@ -69,6 +69,11 @@ class WorkerPool:
         finally:
             self._release(worker)
 
+    def fill(self) -> None:
+        """Start the workers that have not started yet; they make themselves ready. Raises `OSError`."""
+        while self._open and len(self._workers) < self._size:
+            self._start()
+
     async def ask(self, request: Request) -> Reply:
         """Ask any worker. Raises `ProviderError` for a refusal, and for a worker that died
         `RetryableError`.
@@ -134,18 +139,20 @@ class WorkerPool:
         """Start as many workers as there are waiters without one coming, within the limit."""
         while self._open and len(self._workers) < self._size and self._starting < len(self._waiters):
             try:
-                worker = WorkerProcess(self._environment, self._on_end)
+                self._start()
             except OSError as error:
                 _fail(
                     self._waiters.popleft(),
                     RetryableError("WorkerDied", f"a worker can not be started: {error}"),
                 )
-                continue
-            self._workers.add(worker)
-            self._starting += 1
-            if self._on_start:
-                self._on_start(worker)
-            worker.ask(self._first()).add_done_callback(partial(self._on_first_reply, worker))
+
+    def _start(self) -> None:
+        worker = WorkerProcess(self._environment, self._on_end)
+        self._workers.add(worker)
+        self._starting += 1
+        if self._on_start:
+            self._on_start(worker)
+        worker.ask(self._first()).add_done_callback(partial(self._on_first_reply, worker))
 
     def _on_first_reply(self, worker: WorkerProcess, reply: asyncio.Future[Reply]) -> None:
         self._starting -= 1

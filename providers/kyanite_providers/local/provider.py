@@ -96,6 +96,14 @@ class LocalProvider(Provider):
         await self._inspectors.aclose()
         self._scratch.close()
 
+    async def prepare(self) -> None:
+        """Start all workers; they load their kernels meanwhile."""
+        try:
+            for pool in (self._solvers, self._inspectors):
+                pool.fill()
+        except OSError as error:
+            logger().warning("worker not started", provider=self.id, error=str(error))
+
     async def diagnose(self) -> Sequence[Finding]:
         """Try out a worker and the kernels."""
         lasting = not self._cache.is_relative_to(self._scratch.path)

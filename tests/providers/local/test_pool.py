@@ -92,6 +92,18 @@ async def test_workers_start_one_by_one_and_no_more_than_allowed(tmp_path):
         assert len(pool.pids) == 2
 
 
+async def test_filled_pool_has_all_its_workers_and_lends_each(tmp_path):
+    ready = []
+    async with pool_of(2, tmp_path, on_ready=lambda worker: ready.append(worker.pid)) as pool:
+        pool.fill()
+        pool.fill()
+        started = pool.pids
+        assert len(started) == 2
+        async with pool.worker() as one, pool.worker() as other:
+            assert sorted([one.pid, other.pid]) == started == pool.pids
+        assert sorted(ready) == started
+
+
 async def test_worker_that_holds_the_problem_is_preferred(tmp_path):
     async with pool_of(2, tmp_path) as pool:
         async with pool.worker() as first, pool.worker() as second:

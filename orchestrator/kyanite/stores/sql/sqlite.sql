@@ -64,10 +64,52 @@ AND NOT EXISTS (
 INSERT INTO tombstones (workspace, id, seq) VALUES (?, ?, ?)
 
 -- name: read_filing
-SELECT id, version, created, rank, foreign_input, CAST(body AS BLOB) FROM jobs
+SELECT
+    id, version, created, rank, foreign_input,
+    (SELECT session FROM job_sessions WHERE job_sessions.seq = jobs.seq),
+    CAST(body AS BLOB)
+FROM jobs
 
 -- name: find_buried
 SELECT id FROM tombstones WHERE workspace = ? AND id IN (SELECT value FROM json_each(?))
 
 -- name: delete_job
 DELETE FROM jobs WHERE seq = ?
+
+-- name: in_session
+seq IN (SELECT seq FROM job_sessions WHERE session = ?)
+
+-- name: outside_sessions
+NOT EXISTS (SELECT 1 FROM job_sessions WHERE job_sessions.seq = jobs.seq)
+
+-- name: delete_job_session
+DELETE FROM job_sessions WHERE seq = ?
+
+-- name: open_session
+INSERT INTO sessions (workspace, id, created, provider_id, target, name, body) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING
+
+-- name: update_session
+UPDATE sessions SET body = ? WHERE workspace = ? AND id = ?
+
+-- name: get_session
+SELECT body FROM sessions WHERE workspace = ? AND id = ?
+
+-- name: page_sessions
+SELECT body FROM sessions WHERE workspace = ?
+
+-- name: tally_sessions
+-- Times are compared as text without the Z, behind which a fraction of a second would come before none.
+SELECT
+    job_sessions.session, jobs.status, count(*),
+    min(rtrim(json_extract(jobs.body, '$.begin_execution_time'), 'Z')),
+    max(rtrim(coalesce(
+        json_extract(jobs.body, '$.end_execution_time'), json_extract(jobs.body, '$.cancellation_time')
+    ), 'Z'))
+FROM job_sessions CROSS JOIN jobs ON jobs.seq = job_sessions.seq
+WHERE job_sessions.session IN (SELECT value FROM json_each(?)) AND jobs.workspace = ?
+GROUP BY job_sessions.session, jobs.status
+
+-- name: blank_sessions
+CREATE TEMP TABLE sessions (workspace, id, created, provider_id, target, name, body);
+CREATE TEMP TABLE job_sessions (session, seq);

@@ -23,6 +23,7 @@ STRIKES: Mapping[str, tuple[str, ...]] = {
     "store.read": (*STORE, *LIFE),
     "store.cursors": (*STORE, "lost", *LIFE),
     "store.purge": (*STORE, "lost", *LIFE),
+    "store.sessions": (*STORE, "lost", *LIFE),
     "blobs.open": ("error", "slow"),
     "blobs.put": (*WRITE, "torn", *LIFE),
     "blobs.read": (*STORE, "torn", *LIFE),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 from kyanite.core.events import Event
 from kyanite.core.job import JobDetails
+from kyanite.core.session import Session, Tally
 from kyanite.errors import Conflict, StoreOwned
-from kyanite.ports import Blob, BlobStore, Content, Cursor, JobQuery, JobStore, Write
+from kyanite.ports import Blob, BlobStore, Content, Cursor, JobQuery, JobStore, SessionQuery, Write
 from kyanite.testing.simulation.life import Life, now
 from kyanite.testing.simulation.world import World
 
@@ -85,6 +87,23 @@ class SimulatedStore(JobStore):
 
     async def buried(self, workspace: str, job_ids: Sequence[str]) -> set[str]:
         return await self._read(lambda: now(self._inner.buried(workspace, job_ids)))
+
+    async def open_session(self, session: Session) -> Session:
+        return await self._life.perform("store.sessions", lambda: now(self._inner.open_session(session)))
+
+    async def close_session(self, workspace: str, session_id: str, time: datetime) -> Session | None:
+        return await self._life.perform(
+            "store.sessions", lambda: now(self._inner.close_session(workspace, session_id, time))
+        )
+
+    async def session(self, workspace: str, session_id: str) -> Session | None:
+        return await self._read(lambda: now(self._inner.session(workspace, session_id)))
+
+    async def page_sessions(self, query: SessionQuery) -> list[Session]:
+        return await self._read(lambda: now(self._inner.page_sessions(query)))
+
+    async def tally_sessions(self, workspace: str, session_ids: Sequence[str]) -> dict[str, Tally]:
+        return await self._read(lambda: now(self._inner.tally_sessions(workspace, session_ids)))
 
     async def _read(self, effect: Callable[[], T]) -> T:
         return await self._life.perform("store.read", effect, changes=False)
