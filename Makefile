@@ -60,6 +60,10 @@ kernels: $(READY) ## Compile the solvers' kernels into the cache folder, once fo
 run: kernels ## Solve the shipped max-cut problem, from submit to result
 	@$(IN) examples/maxcut.py $(ARGS)
 
+.PHONY: serve
+serve: kernels ## Serve the workspace over HTTP, for Azure Quantum's clients (ARGS="--listen 127.0.0.1:9000")
+	@$(IN) -m kyanite serve $(ARGS)
+
 .PHONY: test
 test: kernels ## Run every test but the benchmarks (ARGS="-k journal -x")
 	@$(IN) -m pytest $(ARGS)

@@ -20,12 +20,18 @@ def qio_sdk():
     return interpreter("qio-sdk.lock", python_max=(3, 12))
 
 
-def interpreter(lock, python_max):
+@pytest.fixture(scope="session")
+def azure_quantum():
+    """An interpreter that has today's Azure Quantum SDK."""
+    return interpreter("azure-quantum.lock")
+
+
+def interpreter(lock, python_max=None):
     """Return an interpreter that has what a file of requirements/ pins; skip the test if there can be none here.
 
     CI has no excuse: there the test fails, unless Python is newer than the SDK can be used with.
     """
-    if sys.version_info[:2] > python_max:
+    if python_max is not None and sys.version_info[:2] > python_max:
         pytest.skip(f"{lock} needs Python {'.'.join(map(str, python_max))} or older")
     try:
         return made(REQUIREMENTS / lock)

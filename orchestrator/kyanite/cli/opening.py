@@ -63,7 +63,7 @@ def resolved(session: Session) -> Resolved:
     if session.resolved is None:
         from kyanite.config import resolve
 
-        flags = {"data_dir": session.data_dir, "workspace": _workspace(session.workspace)}
+        flags = {"data_dir": session.data_dir, "workspace": _workspace(session.workspace), **session.flags}
         session.resolved = resolve(session.config, flags=flags)
     return session.resolved
 

@@ -14,6 +14,8 @@ WORDS = {
     "solve": "kyanite.cli.solve:solve",
     "job": "kyanite.cli.job:job",
     "target": "kyanite.cli.target:target",
+    "serve": "kyanite.cli.serve:serve",
+    "key": "kyanite.cli.key:key",
     "config": "kyanite.cli.configuration:config",
     "check": "kyanite.cli.check:check",
     "doctor": "kyanite.cli.doctor:doctor",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,6 +27,8 @@ class Session:
     quiet: bool = False
     verbose: int = 0
     no_color: bool = False
+    flags: dict[str, Any] = field(default_factory=dict)
+    """What options of the command itself say of settings, by dotted path."""
     resolved: Resolved | None = None
     """The settings that these options lead to, once `opening` has asked for them."""
     left: Callable[[], str] = lambda: "nothing was submitted or changed"

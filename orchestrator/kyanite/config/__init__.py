@@ -11,8 +11,10 @@ from kyanite.config.settings import (
     LimitSettings,
     LogSettings,
     QueueSettings,
+    ServerSettings,
     Settings,
     StoreSettings,
+    TlsSettings,
 )
 
 __all__ = [
@@ -22,8 +24,10 @@ __all__ = [
     "QueueSettings",
     "Resolved",
     "Row",
+    "ServerSettings",
     "Settings",
     "StoreSettings",
+    "TlsSettings",
     "chosen",
     "load",
     "resolve",

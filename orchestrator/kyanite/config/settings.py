@@ -24,6 +24,14 @@ SmallBytes = Annotated[int, Meta(ge=0, le=1 << 20, description="a number of byte
 Positive = Annotated[int, Meta(ge=1, description="a whole number of at least 1")]
 Whole = Annotated[int, Meta(ge=0, description="a whole number of at least 0")]
 Cores = Annotated[float, Meta(ge=0, description="a number of at least 0")]
+Address = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])"
+        r":(?:[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])\Z",
+        description='an address such as "127.0.0.1:8473", "[::1]:8473" or "0.0.0.0:8473"',
+    ),
+]
 MinuteOrMore = Annotated[float, Meta(ge=60, le=CENTURY_S, description="seconds, from 60 to a century")]
 
 
@@ -86,6 +94,26 @@ class LimitSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return Needs(cores, memory_bytes, self.gpus)
 
 
+class TlsSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The daemon's certificate, with those between it and its authority, and its private key: paths of PEM files.
+
+    Both empty: no TLS.
+    """
+
+    certificate: str = ""
+    key: str = ""
+
+
+class ServerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The daemon, `kyanite serve`. Port 0 is any that is free."""
+
+    listen: Address = "127.0.0.1:8473"
+    drain_s: Seconds = 30.0
+    keys_required: bool = False
+    link_life_s: MinuteOrMore = 86_400.0
+    tls: TlsSettings = TlsSettings()
+
+
 class LogSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Log lines, for the programs of this package; an embedding program configures `logging` itself."""
 
@@ -107,5 +135,6 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     queue: QueueSettings = QueueSettings()
     limits: LimitSettings = LimitSettings()
     retry: Backoff = Backoff()
+    server: ServerSettings = ServerSettings()
     log: LogSettings = LogSettings()
     providers: dict[str, dict[str, Any]] = {}

@@ -1,0 +1,72 @@
+"""The application: the routes of every edge, and what happens to each request before and after its handler."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from itertools import count
+from secrets import token_hex
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from kyanite.http import azure, gateway, health
+from kyanite.http.access import OPEN, guarded
+from kyanite.http.answers import failure, refusal
+from kyanite.http.keys import Keys
+from kyanite.http.service import SERVICE, Service
+from kyanite.logs import logger
+
+BODY_BYTES_MAX = 4 << 20
+"""The longest body of a request that is read as a whole; blobs are streamed."""
+
+
+def application(service: Service, keys: Keys) -> web.Application:
+    """Return the application of a service whose workspace is open."""
+    app = web.Application(middlewares=(answered, guarded(service, keys)), client_max_size=BODY_BYTES_MAX)
+    app[SERVICE] = service
+    azure.add_routes(app, service)
+    with_key = frozenset(app.router.resources())
+    # These two ask for no key: health tells nothing, and the signature in a blob's address says who may do what.
+    health.add_routes(app)
+    gateway.add_routes(app, service)
+    app[OPEN] = frozenset(app.router.resources()) - with_key
+    app.on_response_prepare.append(_signed_off())
+    return app
+
+
+@web.middleware
+async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer every request, whatever happens inside; what went wrong is logged here and not told to the client."""
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        response = refusal(error)
+    except web.RequestPayloadError:
+        response = failure(400, "InvalidBody", "the body is not framed as its headers say")
+    except ConnectionError:  # the client has gone: nobody reads this
+        response = failure(400, "ConnectionLost", "the connection was lost")
+    except Exception:  # noqa: BLE001  # nobody above would do better
+        logger().exception("request failed", method=request.method, path=request.rel_url.raw_path)
+        return failure(500, "InternalServerError", "the daemon could not do this; its log says why")
+    _log(request, response)
+    return response
+
+
+def _log(request: web.Request, response: web.StreamResponse) -> None:
+    level = logging.WARNING if response.status >= 500 else logging.DEBUG
+    if logging.getLogger("kyanite").isEnabledFor(level):
+        path = request.rel_url.raw_path  # without the query: it may hold a signature
+        logger().log(level, "request", method=request.method, path=path, status=response.status)
+
+
+def _signed_off() -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Return what gives each response an id of its own, by which a client's log and ours can be compared."""
+    life, numbers = token_hex(4), count(1)
+
+    async def sign_off(request: web.Request, response: web.StreamResponse) -> None:
+        del request
+        response.headers["x-ms-request-id"] = f"{life}-{next(numbers):08x}"
+        response.headers["Server"] = "Kyanite"
+
+    return sign_off

@@ -1,0 +1,212 @@
+"""The daemon's life: socket, workspace and application, opened in this order and closed in the opposite one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shlex
+import signal
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import anyio
+from aiohttp import web
+from aiohttp.http import HttpProcessingError
+
+from kyanite import Workspace, config
+from kyanite.config import Settings, TlsSettings
+from kyanite.errors import ConfigError
+from kyanite.http import tls
+from kyanite.http.access import is_loopback
+from kyanite.http.application import application
+from kyanite.http.gateway import signer_in
+from kyanite.http.greeting import Reach
+from kyanite.http.keys import Keys
+from kyanite.http.service import Service, State
+from kyanite.logs import logger
+from kyanite.ports import Provider
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+CONNECTIONS_WAITING_MAX = 1024
+KEEP_ALIVE_S = 75.0
+REQUESTS_END_S = 1.0
+"""How long requests that are being answered have when the daemon ends."""
+ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what is listened on there is reached here
+
+
+@dataclass(frozen=True)
+class Running:
+    """A daemon that answers."""
+
+    address: str
+    """Where, such as `http://127.0.0.1:8473`."""
+    service: Service
+    keys: Keys
+    authority: Path | None
+    """The certificate that clients are to trust, if one was made here."""
+
+    def reach(self) -> Reach:
+        """Return what a client has to know."""
+        state, listen = self.service.state, self.service.settings.server.listen
+        return Reach(
+            address=self.address,
+            targets=[target.id for target in self.service.workspace.targets()],
+            keys_required=state.keys_required,
+            keys_made=self.keys.ever_made(),
+            authority=None if self.authority is None else str(self.authority.resolve()),
+            everywhere=listen.rpartition(":")[0].strip("[]") in ANY,
+        )
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Take no new jobs, and wait at most so long for those that execute; tell whether all have ended."""
+        self.service.state.draining = True
+        return await self.service.workspace.drain(timeout_s)
+
+
+@asynccontextmanager
+async def serving(
+    settings: str | Path | Settings | None = None,
+    *,
+    data_dir: str | Path | None = None,
+    providers: Sequence[Provider] = (),
+    dev_tls: bool = False,
+) -> AsyncIterator[Running]:
+    """Serve a workspace over HTTP as long as the block lasts, which then lets go of jobs that still execute.
+
+    `settings` and `data_dir` are those of `Workspace.open`; `settings.server` says where to listen. Raises
+    `ConfigError`, `StoreOwned`, and `OSError` naming the address if that is in use.
+    """
+    chosen = config.chosen(settings, data_dir=data_dir)
+    keys = Keys(chosen.data_dir)
+    with closing(bound(chosen.server.listen)) as listener:
+        exposed = not is_loopback(listener.getsockname()[0])
+        if exposed:
+            _require_key(keys, chosen)
+        state = State(keys_required=exposed or chosen.server.keys_required)
+        made = tls.development(keys.folder / "tls") if dev_tls else None
+        context = tls.context(TlsSettings(certificate=str(made.certificate)) if made else chosen.server.tls)
+        state.listening = _address(listener, chosen.server.listen, "https" if context else "http")
+        async with Workspace.open(chosen, providers=providers, endpoint=state.listening) as workspace:
+            service = Service(workspace, chosen, signer_in(keys.folder), state)
+            async with _answering(application(service, keys), listener, context):
+                yield Running(state.listening, service, keys, made and made.authority)
+
+
+async def serve(
+    settings: Settings,
+    *,
+    providers: Sequence[Provider] = (),
+    dev_tls: bool = False,
+    started: Callable[[Running], None],
+) -> None:
+    """Serve until SIGTERM or Ctrl-C, then drain; a second signal lets go of what executes. Nothing is lost either way.
+
+    `started` is called once the daemon answers. Raises what `serving` does.
+    """
+    asked = asyncio.Event()
+    patience = anyio.CancelScope()
+    with _signals(asked, patience):
+        async with serving(settings, providers=providers, dev_tls=dev_tls) as running:
+            logger().info("serving", address=running.address, keys_required=running.service.state.keys_required)
+            started(running)
+            await running.service.workspace.prepare()
+            await asked.wait()
+            logger().info("draining", at_most_s=settings.server.drain_s)
+            drained = False
+            with patience:
+                drained = await running.drain(settings.server.drain_s)
+            if not drained:
+                logger().warning("jobs that still execute are let go, to go on at the next start")
+
+
+def bound(address: str) -> socket.socket:
+    """Return a socket that listens at `HOST:PORT`. Raises `OSError` naming the address."""
+    host, _, port = address.rpartition(":")
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, where = min((entry[0], entry[4]) for entry in found)  # IPv4 before IPv6
+        return socket.create_server((where[0], where[1]), family=family, backlog=CONNECTIONS_WAITING_MAX)
+    except socket.gaierror as error:
+        raise OSError(error.errno, error.strerror, address) from None
+    except OSError as error:
+        raise OSError(error.errno, os.strerror(error.errno or 0), address) from None
+
+
+def _address(listener: socket.socket, listen: str, scheme: str) -> str:
+    host = listen.rpartition(":")[0].strip("[]")
+    host = ANY.get(host, host)
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+
+
+def _require_key(keys: Keys, settings: Settings) -> None:
+    if not keys.valid():
+        make = shlex.join(["kyanite", "key", "create", "--data-dir", settings.data_dir])
+        where = f"others can reach {settings.server.listen}"
+        raise ConfigError(f"{where}, so it takes a key, and there is none; `{make}` makes one")
+
+
+@asynccontextmanager
+async def _answering(
+    app: web.Application, listener: socket.socket, context: ssl.SSLContext | None
+) -> AsyncIterator[None]:
+    refusals = logging.getLogger("kyanite.http")
+    refusals.addFilter(_briefly)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        auto_decompress=False,  # inputs are kept as they are sent; who decompresses them bounds what comes out
+        keepalive_timeout=KEEP_ALIVE_S,
+        shutdown_timeout=REQUESTS_END_S,
+        logger=refusals,
+    )
+    # The scope is around the setup, too: what an edge starts there, it ends in the cleanup, and scopes nest.
+    with anyio.CancelScope() as scope:
+        await runner.setup()
+        try:
+            await web.SockSite(runner, listener, ssl_context=context, backlog=CONNECTIONS_WAITING_MAX).start()
+            yield
+        finally:
+            scope.shield = True
+            await runner.cleanup()
+
+
+def _briefly(record: logging.LogRecord) -> bool:
+    """Log of a request that is no HTTP nothing but that: it is the client's fault, and a key may stand in it."""
+    if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+        logger().debug("request refused", why="it is not HTTP")
+        return False
+    return True
+
+
+@contextmanager
+def _signals(asked: asyncio.Event, patience: anyio.CancelScope) -> Iterator[None]:
+    """Let the first signal ask for the end, the second end the patience, and the third the process."""
+    loop = asyncio.get_running_loop()
+
+    def received(number: signal.Signals) -> None:
+        if not asked.is_set():
+            asked.set()
+        elif not patience.cancel_called:
+            patience.cancel()
+        else:
+            _end_at_once(number)
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, received, number)
+    try:
+        yield
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def _end_at_once(number: signal.Signals) -> NoReturn:
+    """End without closing anything: the store is durable, and workers end with their parent."""
+    os.write(2, b"kyanite: ended at once; jobs that had not ended go on at the next start\n")
+    os._exit(128 + number)

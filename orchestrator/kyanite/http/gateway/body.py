@@ -1,0 +1,75 @@
+"""The body of an upload as a stream of chunks: bounded, as long as it says, and with the hash it says."""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+from base64 import b64decode
+from collections.abc import AsyncIterator
+
+import anyio
+from aiohttp import web
+
+from kyanite.http.gateway.faults import Fault
+
+CHUNK_BYTES = 1024 * 1024
+IDLE_S = 300.0
+"""For how long a client may send nothing in the middle of a body."""
+
+_MD5_HEADERS = ("Content-MD5", "x-ms-blob-content-md5")
+
+
+def body_of(request: web.BaseRequest, bytes_max: int) -> AsyncIterator[bytes]:
+    """Return the chunks of the body, of at most `bytes_max` altogether. Raises `Fault`, the iterator too.
+
+    It raises `ConnectionError` when the client goes away: whoever reads must then leave nothing behind.
+    """
+    length = request.content_length
+    if length is not None and length > bytes_max:
+        raise _too_large(bytes_max)
+    return _checked(request, length, bytes_max, _stated_md5(request))
+
+
+async def short_body(request: web.BaseRequest, bytes_max: int) -> bytes:
+    """Return a body that is read as a whole. Raises `Fault`."""
+    return b"".join([chunk async for chunk in body_of(request, bytes_max)])
+
+
+async def _checked(
+    request: web.BaseRequest, length: int | None, bytes_max: int, md5s: list[bytes]
+) -> AsyncIterator[bytes]:
+    digest = hashlib.md5(usedforsecurity=False) if md5s else None
+    size = 0
+    while chunk := await _next(request):
+        size += len(chunk)
+        if size > bytes_max:
+            raise _too_large(bytes_max)
+        if digest is not None:
+            digest.update(chunk)
+        yield chunk
+    if length is not None and size != length:
+        raise Fault(400, "IncompleteBody", f"the body has {size} bytes; its headers promise {length}")
+    if digest is not None and any(md5 != digest.digest() for md5 in md5s):
+        raise Fault(400, "Md5Mismatch", "the body does not have the MD5 that the headers promise")
+
+
+async def _next(request: web.BaseRequest) -> bytes:
+    try:
+        with anyio.fail_after(IDLE_S):
+            return await request.content.read(CHUNK_BYTES)
+    except TimeoutError:
+        raise Fault(408, "OperationTimedOut", f"nothing came for {IDLE_S:g} seconds") from None
+
+
+def _stated_md5(request: web.BaseRequest) -> list[bytes]:
+    try:
+        md5s = [b64decode(request.headers[name], validate=True) for name in _MD5_HEADERS if name in request.headers]
+    except (binascii.Error, ValueError):
+        md5s = [b""]
+    if any(len(md5) != 16 for md5 in md5s):
+        raise Fault(400, "InvalidMd5", "an MD5 is 16 bytes in base64")
+    return md5s
+
+
+def _too_large(bytes_max: int) -> Fault:
+    return Fault(413, "RequestBodyTooLarge", f"at most {bytes_max:,} bytes are allowed here")

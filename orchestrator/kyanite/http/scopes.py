@@ -1,0 +1,16 @@
+"""What a client may do."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Scope(IntEnum):
+    """What a client may do; each includes those before it."""
+
+    READ = 1
+    """Look at everything, and download it."""
+    SUBMIT = 2
+    """Upload, submit, amend and cancel."""
+    ADMIN = 3
+    """Remove for good, and whatever else there is."""

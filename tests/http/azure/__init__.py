@@ -1,0 +1,1 @@
+"""The Azure edge: what official clients ask, and what they are answered."""
