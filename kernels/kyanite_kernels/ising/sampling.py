@@ -28,6 +28,8 @@ RESAMPLING: Final = 3
 """Purpose of a random stream: one draw a resampling."""
 
 _LOOKS = 32
+_LOOK_SWEEPS = 25
+"""A look costs about as much as a sweep, since nearly every lane is lower than before, and is copied."""
 _QUENCH_SWEEPS = 16
 _QUENCH_ATTEMPTS = 4_000_000
 _SHIFT_11 = np.uint64(11)
@@ -79,7 +81,8 @@ def _sample(
 ) -> None:
     lanes, rungs = told.energies.size, plan.ladder.size
     start(form, state, seed, first, initial)
-    start(form, best, seed, first, initial)
+    # Its slots are written over: to begin with, what costs least.
+    start(form, best, seed, first, np.full(initial.size, np.int8(-1)))
     ladders = lanes // rungs
     levels, weights = np.empty(lanes // shared), np.empty(lanes)
     # at[rung * ladders + ladder] is the lane there; lanes left over stay at the last rung, by themselves.
@@ -91,7 +94,7 @@ def _sample(
     measure(form, state, told.energies)
     _keep(form, state, best, told, at, ladders, tally)
     measures_all = rungs > 1 or plan.culling > 0.0
-    look = max(1, plan.sweeps // _LOOKS)
+    look = max(_LOOK_SWEEPS, plan.sweeps // _LOOKS)
     factor = value_at(plan.course, 0)
     for number in range(plan.sweeps):
         before, factor = factor, value_at(plan.course, number)

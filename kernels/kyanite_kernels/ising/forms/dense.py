@@ -88,9 +88,12 @@ def _fill_fields(form: Dense, state: DenseState, matrix: Any, fields: Any) -> No
     for lane in range(fields.shape[0]):
         for i in range(form.n):
             fields[lane, i] = np.int64(form.all_down[i])
+    for first in range(0, fields.shape[0], TOGETHER):
+        last = min(first + TOGETHER, fields.shape[0])
         for word in range(state.spins.shape[1]):
-            list_flips(word * BLOCK, state.spins[lane, word], _NONE, lane, state.flips[0])
-            pass_on(matrix, fields, state.flips, 1)
+            for lane in range(first, last):
+                list_flips(word * BLOCK, state.spins[lane, word], _NONE, lane, state.flips[lane - first])
+            pass_on(matrix, fields, state.flips, last - first)
 
 
 @part
