@@ -6,6 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from kyanite_kernels.ising.result import Parameters
 from kyanite_kernels.ising.sampling import Plan
 from kyanite_kernels.ising.schedule import LINEAR, RangeSchedule
 from kyanite_kernels.ising.temperature_range import range_of
-from kyanite_kernels.ising.terms import Int8s, Terms
+from kyanite_kernels.ising.terms import Int8s, Int32s, Terms
 from kyanite_kernels.random_stream import seed_array
 
 
@@ -43,13 +44,19 @@ _VISITS_A_SECOND: Final = 2e8
 
 
 class Search:
-    """Runs blocks of lanes of one problem, numbering them all through, and keeps the best distinct states."""
+    """Runs blocks of lanes of one problem, numbering them all through, and keeps the best distinct states.
+
+    Variables are visited in an order drawn by the seed, the same for all sweeps. Numbers often run along the problem:
+    in a chain visited from end to end, moves that cost nothing carry all domain walls along, and no two ever meet.
+    """
 
     def __init__(self, terms: Terms, crew: Crew, pool: Pool, *, seed: int, initial: Int8s | None, lanes: int) -> None:
         """Choose the form for `lanes` lanes. Raises ValueError for a bad start."""
         self.terms = terms
         self.crew = crew
-        self.medium = medium_of(terms, lanes)
+        self._seed = seed_array(seed)
+        self._place = np.random.default_rng(int(self._seed[0])).permutation(terms.n).astype(np.int32)
+        self.medium = medium_of(_moved(terms, self._place), lanes)
         self.lanes = 0
         """Lanes begun so far."""
         self.best = math.inf
@@ -57,15 +64,16 @@ class Search:
         self.pace_s = 0.0
         """Seconds a sweep of one lane took in the last round; 0 before the first."""
         self._pool = pool
-        self._seed = seed_array(seed)
         self._initial = spins_of(terms, initial)
 
     def run(self, plans: Sequence[tuple[int, Plan]]) -> list[Found]:
         """Run a block for each (lanes, plan), and take what they found into the pool."""
         began_s = time.perf_counter()
-        found = run_blocks(
-            self.crew, self.medium, plans, self._seed, self.lanes, self._initial, self._pool.size + _SPARE
-        )
+        start = np.empty_like(self._initial)
+        start[self._place] = self._initial
+        keep = self._pool.size + _SPARE
+        moved = run_blocks(self.crew, self.medium, plans, self._seed, self.lanes, start, keep)
+        found = [block._replace(spins=np.ascontiguousarray(block.spins[:, self._place])) for block in moved]
         self.lanes += sum(lanes for lanes, _ in plans)
         for block in found:
             costs = energy(self.terms, values_of(self.terms.kind, block.spins))
@@ -95,6 +103,11 @@ class Search:
         self.pace_s = 0.0
         states = values_of(self.terms.kind, np.stack([start, found.spins[0]]))
         return range_of(changes(self.terms, states[0]), changes(self.terms, states[1]))
+
+
+def _moved(terms: Terms, place: Int32s) -> Terms:
+    """Return the problem with variable v as number `place[v]`."""
+    return replace(terms, variable=place[terms.variable], group_variable=place[terms.group_variable])
 
 
 def beta_range(terms: Terms, seed: int, initial: Int8s | None) -> tuple[float, float]:

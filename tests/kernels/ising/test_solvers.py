@@ -106,6 +106,20 @@ def test_a_restart_depends_on_its_index_alone():
     assert costs[3] == pooled[0]
 
 
+@pytest.mark.parametrize("kind", ["ising", "pubo"])
+def test_a_chain_is_no_harder_for_being_numbered_from_end_to_end(kind: Kind):
+    n = 400
+    pairs = [(-1.0, (i, i + 1)) for i in range(n - 1)]
+    ends = [(1.0, (i,)) for i in range(1, n - 1)] + [(0.5, (i,)) for i in (0, n - 1)]
+    # Equal neighbours cost -1, or 0 and 1 do: either way, a start at random is full of domain walls.
+    chain = terms_of(
+        kind, n, pairs if kind == "ising" else [(2 * c, v) for c, v in pairs] + [(2 * c, v) for c, v in ends]
+    )
+    result = annealed(chain, sweeps=1_000, restarts=64, seed=1)
+    lowest = -(n - 1.0) if kind == "ising" else 0.0
+    assert result.costs[0] <= lowest + 12
+
+
 @each
 def test_the_stop_flag_ends_a_run_from_another_thread(solve):
     block = control.local_control()
