@@ -80,6 +80,10 @@ check: $(READY) ## Style, format, types, import contracts and the house's own ru
 bench: kernels ## Measure, with the floors in the same run (ARGS=--help for the choices)
 	@$(IN) -m tests.bench $(ARGS)
 
+.PHONY: bench-http
+bench-http: kernels ## Measure the daemon from another process, beside bare routes and plain copies (ARGS="jobs --quick")
+	@$(IN) -m tests.bench.http $(ARGS)
+
 .PHONY: bench-kernels
 bench-kernels: $(READY) $(PEERS_READY) ## Measure the solvers against their peers (ARGS="unit dense --quick")
 	@BENCH_PEERS=$(CURDIR)/$(PEERS)/bin/python $(IN) -m tests.bench.kernels $(ARGS)
@@ -91,7 +95,7 @@ $(PEERS_READY): | $(READY)
 	@touch $@
 
 REPORT := build/reliability.jsonl
-PROOFS := tests/simulation tests/crashes tests/power_loss tests/fuzz tests/resources tests/models tests/mutation
+PROOFS := tests/simulation tests/crashes tests/power_loss tests/fuzz tests/resources tests/models tests/mutation tests/http/robustness
 COVERED := tests/core tests/runtime tests/stores tests/models tests/testing tests/optimization tests/plots/test_job.py
 FLOORS := --include='*/kyanite/core/*,*/kyanite/runtime/*'
 

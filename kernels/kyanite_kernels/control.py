@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Control: TypeAlias = NDArray[np.float64]
 
 STOP: Final = 0
-"""Written by the host: nonzero ends the run within about 20 ms, with the best found so far."""
+"""Written by the host: nonzero ends the run, within milliseconds, with the best found so far."""
 FRACTION: Final = 1
 """Share of the run that is done, 0 to 1 (of its work or of its time budget, whichever is further)."""
 BEST_COST: Final = 2

@@ -10,8 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.bench import lag, latency, machine, memory, solve, throughput
-from tests.bench.kernels import page
+from tests.bench import lag, latency, machine, memory, page, solve, throughput
 from tests.bench.scale import Scale
 from tests.bench.table import Figure, Sections, aligned, as_json, markdown
 
@@ -42,8 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.json and sections:
             options.json.write_text(as_json(sections), encoding="utf-8")
     if options.write:
-        kernels = page.parts(PAGE.read_text(encoding="utf-8"))
-        PAGE.write_text(page.renewed(markdown(sections), kernels, kernels), encoding="utf-8")
+        PAGE.write_text(page.kept(markdown(sections), PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 
 

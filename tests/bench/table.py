@@ -20,6 +20,14 @@ class Figure(NamedTuple):
     note: str = ""
 
 
+class Grid(NamedTuple):
+    """A table: its columns, its rows, and the sentences that say how to read it."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Cell, ...]]
+    notes: list[str]
+
+
 Sections = dict[str, list[Figure]]
 """Figures by the name of the measurement they come from, in the order they were made."""
 

@@ -31,6 +31,8 @@ class Seen(Struct, frozen=True):
 
 
 def seen(details):
+    if isinstance(details, Seen):
+        return details
     # Once there and back: in memory a number may be 1 that reads 1.0 in the store.
     row = decode_details(encode_details(details))
     end = replace(row, name="", tags=(), metadata={}, version=0, updated_time=None)
@@ -114,14 +116,14 @@ class History:
 
     def violations(self, rows, deleted=()):
         """Return, in words, everything that was heard and can not be true together; `rows` are the rows at the end,
-        but for those of jobs that were `deleted`.
+        but for those of jobs that were `deleted`; or what was seen of them.
         """
         for at, line in enumerate(self.lines):
             if line.answer is None:
                 self._begun[line.number] = at
             else:
                 self._hear(at, line)
-        self._compare({row.id: seen(row) for row in rows}, deleted)
+        self._compare({row.job: row for row in map(seen, rows)}, deleted)
         return self.wrong
 
     def _hear(self, at, line):

@@ -13,6 +13,8 @@ from urllib.parse import quote
 
 import anyio
 
+from tests.fuzz.canary_requests import served
+
 CANARIES = {
     place: f"CaNaRy{number}x{place.replace('_', '')}Zz9"
     for number, place in enumerate(
@@ -27,6 +29,8 @@ CANARIES = {
                 "told_password",
                 "told_sas",
             ),
+            *("foreign_signature", "foreign_password", "header_token", "header_key", "forged_signature"),
+            "malformed_token",
         )
     )
 }
@@ -225,6 +229,7 @@ def main(folder):
     blocking(folder)
     configure("console", "DEBUG")
     anyio.run(asynchronous, folder)
+    anyio.run(served, folder, CANARIES)
     print("\nDONE", *codes)
 
 

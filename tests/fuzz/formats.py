@@ -18,6 +18,8 @@ from kyanite.cli.submission import parameter
 from kyanite.config import resolve
 from kyanite.core.events import decode_details, decode_event, encode_details, encode_event
 from kyanite.errors import BlobCorrupt, ConfigError, InvalidRequest, KyaniteError, ProviderError, StoreCorrupt
+from kyanite.http.gateway.faults import Fault
+from kyanite.http.gateway.signing import Refused
 from kyanite.optimization import Problem
 from kyanite.runtime import envelope
 from kyanite.runtime.job import decode_results
@@ -26,7 +28,7 @@ from kyanite_providers.local import frames
 from kyanite_providers.local.input_params import read_parameters
 from kyanite_providers.local.problem import read_problem
 from kyanite_providers.local.qio import read_long_qio, read_qio
-from tests.fuzz import corpora
+from tests.fuzz import corpora, wire_corpora, wire_readers
 from tests.fuzz.mutation import MSGPACK_TOKENS, WHOLE_TOKENS, damaged, mutated, respelt, zipped
 from tests.providers.local.messages import archive
 
@@ -122,6 +124,16 @@ def _texts(samples, random):
         literal = random.choice(WHOLE_TOKENS).decode()
         changed[name] = literal if random.random() < 0.2 else respelt(text, random)
     return json.dumps(changed).encode()
+
+
+def _mostly(change, samples, random):
+    """Change a sample, but for one in ten: where next to nothing that is changed is still valid."""
+    sample = random.choice(samples)
+    if random.random() > 0.1:
+        return change((sample,), random)
+    if isinstance(sample, bytes):
+        return sample
+    return (sample if isinstance(sample, str) else json.dumps(sample)).encode()
 
 
 _TOML_VALUES = (
@@ -322,9 +334,26 @@ FORMATS = {
     "replies": Format(partial(_msgpack, _REPLIES), partial(_read_frame, frames.read_reply), (ValueError,), 6),
     "results": Format(partial(_typed, _encoded(corpora.RESULTS)), _read_results, (BlobCorrupt,), 6),
     "arguments": Format(partial(_texts, corpora.ARGUMENTS), _read_arguments, (click.BadParameter,), 3),
-    "moments": Format(partial(_text, corpora.MOMENTS), _read_moment, (click.BadParameter,), 2),
+    "moments": Format(partial(_mostly, _text, corpora.MOMENTS), _read_moment, (click.BadParameter,), 2),
     "uris": Format(partial(_text, _ESCAPED), _read_uri, (InvalidRequest,), 3),
     "envelopes": Format(partial(_value, _encoded(corpora.ENVELOPES)), _read_envelope, (InvalidRequest,), 4),
+    "filters": Format(partial(_texts, wire_corpora.FILTERS), wire_readers.read_filter, (InvalidRequest,), 5),
+    "pages": Format(partial(_texts, wire_corpora.PAGES), wire_readers.read_page, (InvalidRequest,), 3),
+    "bodies": Format(partial(_json, _encoded(wire_corpora.BODIES)), wire_readers.read_body, (InvalidRequest,), 5),
+    "patches": Format(partial(_json, _encoded(wire_corpora.PATCHES)), wire_readers.read_patch, (InvalidRequest,), 3),
+    "addresses": Format(
+        partial(_mostly, _text, wire_corpora.ADDRESSES), wire_readers.read_address, (PermissionError,), 4
+    ),
+    "hosts": Format(partial(_mostly, _text, wire_corpora.HOSTS), wire_readers.read_host, (PermissionError,), 2),
+    "ranges": Format(partial(_texts, wire_corpora.RANGES), wire_readers.read_range, (Fault,), 3),
+    "block lists": Format(partial(_mostly, _text, wire_corpora.BLOCK_LISTS), wire_readers.read_block_list, (Fault,), 4),
+    "signatures": Format(partial(_mostly, _texts, wire_corpora.QUERIES), wire_readers.read_query, (Refused,), 3),
+    "key files": Format(
+        partial(_mostly, _json, _encoded(wire_corpora.KEY_FILES)), wire_readers.read_key_file, (ConfigError,), 3
+    ),
+    "credentials": Format(
+        partial(_mostly, _texts, wire_corpora.CREDENTIALS), wire_readers.read_credentials, (PermissionError,), 3
+    ),
 }
 
 

@@ -16,6 +16,7 @@ from kyanite.cli.submission import parameter
 from kyanite.config import load, resolve
 from kyanite.core.events import decode_details
 from kyanite.errors import BlobCorrupt, ConfigError, InvalidRequest, StoreCorrupt
+from kyanite.http.keys import Keys
 from kyanite.optimization import Problem
 from kyanite.runtime.envelope import DEPTH_MAX, PARAMS_BYTES_MAX, checked_json
 from kyanite.runtime.job import decode_results
@@ -205,3 +206,20 @@ def test_an_error_of_any_length_leaves_a_short_row():
     assert len(msgspec.json.encode(told)) < 300_000
     assert told.message.startswith("mmm")
     assert told.message.endswith("...")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (b"submit", b"all"),
+        (b"submit", b"\xff"),
+        (b"abab", "\u00e9".encode()),
+        (b'"n"', b"[" * 100_000),
+    ],
+    ids=["scope", "not text", "digest", "deep"],
+)
+def test_a_file_of_keys_that_says_something_else_is_refused_as_a_whole(tmp_path, change):
+    written = b'[{"id":"1","name":"n","scope":"submit","digest":"%s","creation_time":"2026-01-01T00:00:00Z"}]'
+    (tmp_path / "keys.json").write_bytes((written % (b"ab" * 32)).replace(*change))
+    with pytest.raises(ConfigError, match=r"keys\.json is not a file of keys"):
+        Keys(tmp_path).all()

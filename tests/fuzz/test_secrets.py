@@ -1,5 +1,6 @@
 """Canaries in configuration, environment, files, options and URLs: none in anything that is written or shown."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections import Counter
 import pytest
 
 from tests.fuzz.canary import CANARIES, PROVIDER, commands, planted, told
+from tests.fuzz.canary_requests import MADE
 from tests.reliability import record
 
 
@@ -41,11 +43,16 @@ def test_no_secret_is_ever_written_or_shown(tmp_path):
         assert expected in call.stdout + call.stderr
     assert (seen / "cli" / "jobs.sqlite").exists()
     assert (seen / "blocking" / "jobs.sqlite").exists()
+    assert (seen / "http" / "jobs.sqlite").exists()
     assert (seen / "canary.echo.svg").exists()
     hits, places, size = searched(seen, {"stdout": call.stdout, "stderr": call.stderr})
     # What a caller hands in as a parameter is the job's, stored and shown with it; but no line of the log.
     hits = [hit for hit in hits if not hit.startswith("parameter in ") or hit.endswith("stderr")]
     assert not hits, "\n".join(sorted(hits))
+    made = json.loads((tmp_path / MADE).read_text())
+    assert len(made) == 2
+    texts = [call.stdout, call.stderr, *(path.read_bytes() for path in seen.rglob("*") if path.is_file())]
+    assert not [secret for secret in made if any(secret.encode() in text for text in texts)]
     figure = f"{len(CANARIES)} canaries, {sum(codes.values())} commands, {places} files and streams: 0 hits"
     record("Secrets: in no log, event, error or page", figure, canaries=len(CANARIES), searched_bytes=size)
 

@@ -72,6 +72,16 @@ async def test_requests_are_logged_without_their_query(caplog):
     assert "abcdefgh" not in caplog.text
 
 
+async def test_a_query_that_became_part_of_the_path_is_no_more_logged(tmp_path, caplog):
+    caplog.set_level(logging.DEBUG, "kyanite")
+    async with client_in(tmp_path) as client:
+        for path in (f"/c/c/bsv=1&{SECRET}", f"/c/c/b%3F{SECRET}", f"/c/c/b%3fsv%3D1%26{SECRET.replace('=', '%3D')}"):
+            async with client.get(path) as answer:
+                assert answer.status == 403
+    assert caplog.text.count("'path': '/c/c/b") == 3
+    assert "1234567890" not in caplog.text
+
+
 async def test_long_bodies_are_refused():
     async def reads(request):
         return web.Response(text=str(len(await request.read())))

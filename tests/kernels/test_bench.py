@@ -10,7 +10,7 @@ import pytest
 
 from kyanite_providers.local.frames import Source
 from tests.bench.kernels import __main__ as bench
-from tests.bench.kernels import instances, long_problem, page
+from tests.bench.kernels import instances, long_problem
 from tests.bench.kernels.fixed_work import COLUMNS, difference
 from tests.bench.kernels.long_problem_process import one_by_one
 from tests.bench.kernels.time_to_target import Outcome
@@ -91,18 +91,6 @@ def test_instances_are_what_they_are_called():
     weights = set(np.abs(integers.coefficient[:-1]))
     assert weights <= set(range(1, 8))
     assert len(weights) > 3
-
-
-def test_parts_of_the_page_are_renewed_and_the_rest_is_kept():
-    order = ["first", "second"]
-    page_text = page.renewed("# Page\n\nwords\n", {"second": "two"}, order)
-    page_text = page.renewed(page_text, {"first": "one"}, order)
-    page_text = page.renewed(page_text, {"second": "other"}, order)
-    assert page_text.startswith("# Page\n\nwords\n\n<!-- made by make bench-kernels: first -->")
-    assert page.parts(page_text) == {"first": "\none\n\n", "second": "\nother\n\n"}
-    assert page.renewed(page_text, {}, order) == page_text
-    again = page.renewed("# Other\n", page.parts(page_text), order)
-    assert page.parts(again) == page.parts(page_text)
 
 
 def test_time_to_target_is_what_99_percent_take():

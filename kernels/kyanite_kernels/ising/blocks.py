@@ -132,7 +132,7 @@ def _run_block(
 
 
 def _lowest(medium: Medium, places: Sequence[tuple[Any, Float64s]], keep: int) -> tuple[Int8s, Float64s]:
-    """Return the `keep` lowest states of each place, best first, equal ones once."""
+    """Return the `keep` lowest distinct states of all places, best first."""
     rows, values = [], []
     for state, energies in places:
         order = np.argsort(energies, kind="stable")[:keep].astype(np.int64)
@@ -141,5 +141,8 @@ def _lowest(medium: Medium, places: Sequence[tuple[Any, Float64s]], keep: int) -
         rows.append(out)
         values.append(energies[order])
     spins, lowest = np.concatenate(rows), np.concatenate(values)
-    order = np.argsort(lowest, kind="stable")
-    return spins[order], lowest[order]
+    distinct: dict[bytes, int] = {}
+    for row in np.argsort(lowest, kind="stable").tolist():
+        distinct.setdefault(spins[row].tobytes(), row)
+    chosen = list(distinct.values())[:keep]
+    return spins[chosen], lowest[chosen]

@@ -6,6 +6,9 @@ import numpy as np
 
 from kyanite_kernels.ising.terms import Float64s, Int8s, Int32s, Int64s, Terms
 from kyanite_kernels.jit import kernel, part
+from kyanite_kernels.simd import add, broadcast, convert, load, mul, store, sub
+
+_TOGETHER = 8
 
 
 def energy(terms: Terms, states: Int8s) -> Float64s:
@@ -45,18 +48,42 @@ def _add_terms(
     costs: Float64s,
     groups: tuple[Float64s, Float64s, Int64s, Int32s, Float64s],
 ) -> None:
-    scale, offset, group_start, group_variable, group_weight = groups
-    for r in range(states.shape[0]):
-        high, low = 0.0, 0.0
+    # Several states at a time: each sum waits for itself at every step, and the terms are read once for all of them.
+    columns = np.ones((max(states.shape[1], 1), _TOGETHER), dtype=np.int8)
+    highs, lows = np.empty(_TOGETHER), np.empty(_TOGETHER)
+    zero = broadcast(0.0, np.float64, _TOGETHER)
+    for first in range(0, states.shape[0], _TOGETHER):
+        count = min(_TOGETHER, states.shape[0] - first)
+        for r in range(count):
+            for i in range(states.shape[1]):
+                columns[i, r] = states[first + r, i]
+        high, low = zero, zero
         for t in range(coefficient.size):
-            product = np.int64(1)
+            value = broadcast(coefficient[t], np.float64, _TOGETHER)
             for k in range(start[t], start[t + 1]):
-                product *= np.int64(states[r, variable[k]])
-            high, low = _add(high, low, coefficient[t] * product)
-        for g in range(scale.size):
-            inner, rest = offset[g], 0.0
-            for k in range(group_start[g], group_start[g + 1]):
-                inner, rest = _add(inner, rest, group_weight[k] * states[r, group_variable[k]])
-            # This order overflows only if the product itself does.
-            high, low = _add(high, low, scale[g] * inner * inner)
-        costs[r] = high
+                factor = load(columns, np.int64(variable[k]) * _TOGETHER, _TOGETHER)
+                value = mul(value, convert(factor, np.float64))
+            # As `_add`.
+            total = add(high, value)
+            shadow = sub(total, high)
+            low = add(low, add(sub(high, sub(total, shadow)), sub(value, shadow)))
+            high = add(total, low)
+            low = sub(low, sub(high, total))
+        store(highs, 0, high)
+        store(lows, 0, low)
+        for r in range(count):
+            costs[first + r] = _with_groups(highs[r], lows[r], states[first + r], groups)
+
+
+@part
+def _with_groups(
+    high: float, low: float, state: Int8s, groups: tuple[Float64s, Float64s, Int64s, Int32s, Float64s]
+) -> float:
+    scale, offset, start, variable, weight = groups
+    for g in range(scale.size):
+        inner, rest = offset[g], 0.0
+        for k in range(start[g], start[g + 1]):
+            inner, rest = _add(inner, rest, weight[k] * state[variable[k]])
+        # This order overflows only if the product itself does.
+        high, low = _add(high, low, scale[g] * inner * inner)
+    return high

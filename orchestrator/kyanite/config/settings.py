@@ -32,6 +32,7 @@ Address = Annotated[
         description='an address such as "127.0.0.1:8473", "[::1]:8473" or "0.0.0.0:8473"',
     ),
 ]
+MomentOrMore = Annotated[float, Meta(ge=0.1, le=CENTURY_S, description="seconds, from 0.1 to a century")]
 MinuteOrMore = Annotated[float, Meta(ge=60, le=CENTURY_S, description="seconds, from 60 to a century")]
 
 
@@ -111,6 +112,7 @@ class ServerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
     drain_s: Seconds = 30.0
     keys_required: bool = False
     link_life_s: MinuteOrMore = 86_400.0
+    request_patience_s: MomentOrMore = 300.0
     tls: TlsSettings = TlsSettings()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from itertools import count
 from secrets import token_hex
@@ -19,6 +20,8 @@ from kyanite.logs import logger
 
 BODY_BYTES_MAX = 4 << 20
 """The longest body of a request that is read as a whole; blobs are streamed."""
+
+_QUERY = re.compile("[?&=]|%3[DF]|%26", re.IGNORECASE)
 
 
 def application(service: Service, keys: Keys) -> web.Application:
@@ -47,7 +50,7 @@ async def answered(request: web.Request, handler: Handler) -> web.StreamResponse
     except ConnectionError:  # the client has gone: nobody reads this
         response = failure(400, "ConnectionLost", "the connection was lost")
     except Exception:  # noqa: BLE001  # nobody above would do better
-        logger().exception("request failed", method=request.method, path=request.rel_url.raw_path)
+        logger().exception("request failed", method=request.method, path=_path(request))
         return failure(500, "InternalServerError", "the daemon could not do this; its log says why")
     _log(request, response)
     return response
@@ -56,8 +59,12 @@ async def answered(request: web.Request, handler: Handler) -> web.StreamResponse
 def _log(request: web.Request, response: web.StreamResponse) -> None:
     level = logging.WARNING if response.status >= 500 else logging.DEBUG
     if logging.getLogger("kyanite").isEnabledFor(level):
-        path = request.rel_url.raw_path  # without the query: it may hold a signature
-        logger().log(level, "request", method=request.method, path=path, status=response.status)
+        logger().log(level, "request", method=request.method, path=_path(request), status=response.status)
+
+
+def _path(request: web.Request) -> str:
+    """Return the path as it may be logged: no query, for it may hold a signature, not even one that a `?` misses."""
+    return _QUERY.split(request.rel_url.raw_path, maxsplit=1)[0]
 
 
 def _signed_off() -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import shlex
 import signal
@@ -17,7 +16,6 @@ from typing import NoReturn
 
 import anyio
 from aiohttp import web
-from aiohttp.http import HttpProcessingError
 
 from kyanite import Workspace, config
 from kyanite.config import Settings, TlsSettings
@@ -25,6 +23,7 @@ from kyanite.errors import ConfigError
 from kyanite.http import tls
 from kyanite.http.access import is_loopback
 from kyanite.http.application import application
+from kyanite.http.connection import Connection
 from kyanite.http.gateway import signer_in
 from kyanite.http.greeting import Reach
 from kyanite.http.keys import Keys
@@ -35,6 +34,9 @@ from kyanite.ports import Provider
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 CONNECTIONS_WAITING_MAX = 1024
 KEEP_ALIVE_S = 75.0
+"""How long a connection is kept without a request, and how long the head of one may take to come."""
+LINGER_S = 10.0
+"""How long the rest of a body is read and dropped that was answered before its end: for clients that write first."""
 REQUESTS_END_S = 1.0
 """How long requests that are being answered have when the daemon ends."""
 ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what is listened on there is reached here
@@ -85,6 +87,7 @@ async def serving(
     chosen = config.chosen(settings, data_dir=data_dir)
     keys = Keys(chosen.data_dir)
     with closing(bound(chosen.server.listen)) as listener:
+        _bound_patience(listener, chosen.server.request_patience_s)
         exposed = not is_loopback(listener.getsockname()[0])
         if exposed:
             _require_key(keys, chosen)
@@ -138,6 +141,13 @@ def bound(address: str) -> socket.socket:
         raise OSError(error.errno, os.strerror(error.errno or 0), address) from None
 
 
+def _bound_patience(listener: socket.socket, patience_s: float) -> None:
+    """Have the kernel end what is accepted here once its client has taken nothing in for so long."""
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # else they last as long as their clients do
+        most_ms = 2**31 - 1
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, min(round(patience_s * 1000), most_ms))
+
+
 def _address(listener: socket.socket, listen: str, scheme: str) -> str:
     host = listen.rpartition(":")[0].strip("[]")
     host = ANY.get(host, host)
@@ -155,33 +165,29 @@ def _require_key(keys: Keys, settings: Settings) -> None:
 async def _answering(
     app: web.Application, listener: socket.socket, context: ssl.SSLContext | None
 ) -> AsyncIterator[None]:
-    refusals = logging.getLogger("kyanite.http")
-    refusals.addFilter(_briefly)
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        auto_decompress=False,  # inputs are kept as they are sent; who decompresses them bounds what comes out
-        keepalive_timeout=KEEP_ALIVE_S,
-        shutdown_timeout=REQUESTS_END_S,
-        logger=refusals,
-    )
+    loop = asyncio.get_running_loop()
+    runner = web.AppRunner(app, shutdown_timeout=REQUESTS_END_S)
+
+    def connection() -> Connection:
+        assert runner.server is not None  # noqa: S101  # the setup made it
+        return Connection(
+            runner.server,
+            loop=loop,
+            auto_decompress=False,  # inputs are kept as they are sent; who decompresses them bounds what comes out
+            keepalive_timeout=KEEP_ALIVE_S,
+            lingering_time=LINGER_S,
+        )
+
     # The scope is around the setup, too: what an edge starts there, it ends in the cleanup, and scopes nest.
     with anyio.CancelScope() as scope:
         await runner.setup()
         try:
-            await web.SockSite(runner, listener, ssl_context=context, backlog=CONNECTIONS_WAITING_MAX).start()
-            yield
+            backlog = CONNECTIONS_WAITING_MAX
+            with closing(await loop.create_server(connection, sock=listener, ssl=context, backlog=backlog)):
+                yield
         finally:
             scope.shield = True
             await runner.cleanup()
-
-
-def _briefly(record: logging.LogRecord) -> bool:
-    """Log of a request that is no HTTP nothing but that: it is the client's fault, and a key may stand in it."""
-    if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
-        logger().debug("request refused", why="it is not HTTP")
-        return False
-    return True
 
 
 @contextmanager

@@ -15,8 +15,10 @@ from hashlib import sha256
 from hmac import compare_digest
 from pathlib import Path
 from secrets import token_hex
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from kyanite.errors import ConfigError
 from kyanite.folder import make_folder
@@ -35,8 +37,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     name: str
-    scope: str
-    digest: str
+    scope: Annotated[str, Meta(pattern=r"^(?:read|submit|admin)\Z")]
+    digest: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
     creation_time: datetime
     revocation_time: datetime | None = None
 
@@ -136,7 +138,7 @@ class Keys:
 def _read(path: Path) -> dict[str, Key]:
     try:
         keys = msgspec.json.decode(path.read_bytes(), type=list[Key])
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:  # what msgspec raises, for text that is none, too
         raise ConfigError(f"{path} is not a file of keys: {error}") from error
     return {key.id: key for key in keys}
 

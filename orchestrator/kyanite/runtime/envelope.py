@@ -24,6 +24,7 @@ PRIORITY_MAX = 1_000
 ATTEMPTS_MAX = 100
 TIMEOUT_MAX_S = 366 * 86_400.0
 
+_UNFIT = re.compile("[\x00-\x1f\ud800-\udfff]")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
@@ -53,7 +54,7 @@ def checked_text(field: str, value: object, length_max: int) -> str:
         raise InvalidRequest(field, "must be text that is not empty")
     if len(value) > length_max:
         raise InvalidRequest(field, f"has {len(value):,} characters; at most {length_max:,} are allowed")
-    if any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in value):
+    if _UNFIT.search(value):
         raise InvalidRequest(field, "contains control characters or lone surrogates")
     return value
 

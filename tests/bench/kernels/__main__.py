@@ -15,11 +15,12 @@ from pathlib import Path
 
 import kyanite_kernels
 from kyanite_providers.local.environment import cache_folder
-from tests.bench.kernels import page
+from tests.bench import page
 from tests.bench.machine import cpu_model
 from tests.bench.table import aligned_rows, markdown_rows
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "performance.md"
+COMMAND = "bench-kernels"
 INTERRUPTED = 130
 
 # Where workers and tests keep them, so that they are compiled once; before numba's import, which reads the variable.
@@ -37,6 +38,8 @@ GROUPS: dict[str, tuple[str, str]] = {
     "auto": ("auto", "to_best_known"),
     "threads": ("threads", "two_over_one"),
     "memory": ("long_problem", "peak"),
+    "stop": ("stop", "after_the_flag"),
+    "start": ("stop", "in_a_ready_worker"),
 }
 """By name: the module and the function, whose docstring is its title. Imported late: see the cache above."""
 
@@ -74,7 +77,9 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
             if options.write:
                 notes = " ".join([*grid.notes, where])
                 part = f"## Kernels, {name}\n\n{title}.\n\n{markdown_rows(grid.columns, grid.rows)}\n\n{notes}"
-                PAGE.write_text(page.renewed(PAGE.read_text(encoding="utf-8"), {name: part}, GROUPS), encoding="utf-8")
+                PAGE.write_text(
+                    page.renewed(PAGE.read_text(encoding="utf-8"), {name: part}, GROUPS, COMMAND), encoding="utf-8"
+                )
 
 
 def group(name: str) -> Callable:

@@ -6,9 +6,9 @@ from typing import Final
 
 from kyanite_kernels.ising.auto import auto
 from tests.bench.kernels import instances
-from tests.bench.kernels.group import ABSENT, Grid, Setting, Stopwatch, present
+from tests.bench.kernels.group import ABSENT, Setting, Stopwatch, present
 from tests.bench.kernels.instances import Instance
-from tests.bench.table import Cell
+from tests.bench.table import Cell, Grid
 
 COLUMNS: Final = (
     *("instance", "best known", "found", "above by", "%", "after, s", "in all, s", "CPU, s", "algorithm", "form"),

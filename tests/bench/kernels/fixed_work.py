@@ -20,10 +20,10 @@ from kyanite_kernels.ising.simulated_annealing import annealing_plan
 from kyanite_kernels.ising.terms import Float64s
 from kyanite_kernels.random_stream import seed_array
 from tests.bench.kernels import instances
-from tests.bench.kernels.group import ABSENT, Grid, Setting, Stopwatch, present
+from tests.bench.kernels.group import ABSENT, Setting, Stopwatch, present
 from tests.bench.kernels.instances import Absent, Instance
 from tests.bench.kernels.peers import Peers, Spent
-from tests.bench.table import Cell
+from tests.bench.table import Cell, Grid
 
 COLUMNS = (
     *("instance", "form", "replicas", "sweeps", "ours, flips/ns", "peer, flips/ns", "ratio, CPU", "ratio, wall"),

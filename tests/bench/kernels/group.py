@@ -1,4 +1,4 @@
-"""What a group of measurements is given, and what it returns."""
+"""What a group of measurements is given, and what it takes times with."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time
-from typing import NamedTuple
 
 from tests.bench.kernels.instances import Absent, Instance
 from tests.bench.kernels.peers import Peers
-from tests.bench.table import Cell
 
 ABSENT = "absent"
 """Where a peer would have a figure."""
@@ -29,14 +27,6 @@ class Setting:
     def of(self, full: int, quick: int) -> int:
         """Return the number that this run uses."""
         return quick if self.quick else full
-
-
-class Grid(NamedTuple):
-    """A table: its columns, its rows, and the sentences that say how to read it."""
-
-    columns: tuple[str, ...]
-    rows: list[tuple[Cell, ...]]
-    notes: list[str]
 
 
 class Stopwatch:

@@ -10,9 +10,9 @@ from typing import Final
 
 import numpy as np
 
-from tests.bench.kernels.group import Grid, Setting
+from tests.bench.kernels.group import Setting
 from tests.bench.kernels.peers import ROOT
-from tests.bench.table import Cell
+from tests.bench.table import Cell, Grid
 
 COLUMNS: Final = (
     *("input", "terms", "MiB", "arrays, MiB", "peak: read, MiB", "solved", "written", "peak to arrays", "at most"),

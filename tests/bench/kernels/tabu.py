@@ -14,10 +14,10 @@ from kyanite_kernels.ising.tabu import tabu
 from kyanite_kernels.ising.tabu_run import Leg, TabuRun, _plan
 from kyanite_kernels.ising.terms import Terms
 from tests.bench.kernels import instances
-from tests.bench.kernels.group import ABSENT, Grid, Setting, Stopwatch, present
+from tests.bench.kernels.group import ABSENT, Setting, Stopwatch, present
 from tests.bench.kernels.instances import Instance
 from tests.bench.kernels.peers import Peers
-from tests.bench.table import Cell
+from tests.bench.table import Cell, Grid
 
 COLUMNS: Final = (
     *("instance", "best known", "met by ours", "by the peer", "ours, search ms", "peer, search ms", "ratio, search"),

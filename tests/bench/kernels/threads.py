@@ -16,8 +16,8 @@ from kyanite_kernels.ising.search import beta_range
 from kyanite_kernels.ising.simulated_annealing import anneal
 from kyanite_kernels.ising.tabu import tabu
 from tests.bench.kernels import instances
-from tests.bench.kernels.group import Grid, Setting, Stopwatch
-from tests.bench.table import Cell
+from tests.bench.kernels.group import Setting, Stopwatch
+from tests.bench.table import Cell, Grid
 
 COLUMNS: Final = (
     *(

@@ -25,11 +25,11 @@ from kyanite_kernels.ising.search import beta_range
 from kyanite_kernels.ising.simulated_annealing import annealing_plan
 from kyanite_kernels.random_stream import seed_array
 from tests.bench.kernels import instances
-from tests.bench.kernels.group import ABSENT, Grid, Setting, Stopwatch, present
+from tests.bench.kernels.group import ABSENT, Setting, Stopwatch, present
 from tests.bench.kernels.instances import Instance
 from tests.bench.kernels.peers import Peers
 from tests.bench.kernels.tabu import ROUNDING, TENURE, Try, ours_once, peer_setup_s, peers_once
-from tests.bench.table import Cell
+from tests.bench.table import Cell, Grid
 
 COLUMNS: Final = (
     *("instance", "target", "ours, ms", "by", "SA, ms", "by", "ratio, SA", "Tabu, ms", "ratio, Tabu"),
@@ -41,6 +41,8 @@ _FIRST_SWEEPS: Final = 16
 _PATIENCE: Final = 2
 _MET_S: Final = 0.3
 _UNMET_S: Final = 1.0
+_MEMBERS: Final = 512
+_CULLING: Final = 0.1
 _HOT_FACTOR: Final = 5.0
 _COLD_FACTOR: Final = 1.6
 """The other range for tempering: large sparse problems want less heat and more cold than annealing."""
@@ -78,7 +80,8 @@ def time_to_target(setting: Setting) -> Grid:
     notes = [
         "Processor time, one thread, of the peers' compiled parts and of our runs on a problem laid out.",
         f"Searched for each side: sweeps from {_FIRST_SWEEPS} doubled until twice no better, or a trial took too long.",
-        "Ours: annealing in blocks of 1, 64 and 512 lanes over the betas that the problem suggests.",
+        "Ours: annealing in blocks of 1, 64 and 512 lanes over the betas that the problem suggests,",
+        f"and population annealing of {_MEMBERS} over them.",
         f"And tempering with 16 and 32 betas over these, or {_HOT_FACTOR:g}x the first to {_COLD_FACTOR:g}x the last.",
         "SA: its own betas, geometric and linear, and ours. SQA: 4 and 16 slices, its own fields.",
         f"Tabu, on both sides: tenure {TENURE} and a tenth of the variables.",
@@ -136,6 +139,10 @@ def _ours(instance: Instance, target: float) -> dict[str, Trial]:
         medium = medium_of(terms, lanes)
         plan = partial(annealing_plan, beta_start=hot, beta_stop=cold)
         trials[f"annealing of {lanes} {medium.kind.name}"] = partial(_blocks, medium, lanes, plan, target)
+    medium = medium_of(terms, _MEMBERS)
+    trials[f"population of {_MEMBERS} {medium.kind.name}"] = partial(
+        _blocks, medium, _MEMBERS, lambda sweeps: annealing_plan(sweeps, hot, cold)._replace(culling=_CULLING), target
+    )
     for rungs, (first, last) in product((16, 32), ((hot, cold), (_HOT_FACTOR * hot, _COLD_FACTOR * cold))):
         medium = medium_of(terms, rungs)
         plan = partial(tempering_plan, ladder=np.sort(np.geomspace(first, last, rungs)))

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from yarl import URL
 
 from kyanite.blobs.files import FileBlobs
+from kyanite.config import ServerSettings
 from kyanite.http import gateway
 from kyanite.http.gateway.faults import Fault
 from kyanite.http.gateway.signing import Signer
@@ -62,9 +63,10 @@ class Gateway:
 
 
 @asynccontextmanager
-async def served(tmp_path, *, workspace=None, **limits):
+async def served(tmp_path, *, workspace=None, patience_s=300.0, **limits):
     """Serve a workspace whose blobs are files below `tmp_path`."""
-    chosen = replace(settings(**limits), data_dir=str(tmp_path / "data"))
+    server = ServerSettings(request_patience_s=patience_s)
+    chosen = replace(settings(**limits), data_dir=str(tmp_path / "data"), server=server)
     workspace = workspace or in_memory(blobs=FileBlobs(tmp_path / "blobs"), settings=chosen)
     async with with_echo(workspace):
         service = Service(workspace, chosen, Signer(SECRET), State())

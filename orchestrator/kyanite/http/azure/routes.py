@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from functools import wraps
 
+import anyio
 from aiohttp import web
 
 from kyanite.errors import InvalidRequest
 from kyanite.http.azure import discovery, items, jobs, sessions, status, storage
-from kyanite.http.azure.faults import told
+from kyanite.http.azure.faults import refusal, told
 from kyanite.http.azure.generation import OLD_PREFIX
+from kyanite.http.service import SERVICE
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -64,13 +66,20 @@ def _workspace_routes() -> Iterator[tuple[str, str, Handler]]:
 
 
 def _checked(handler: Handler) -> Handler:
-    """Return a handler that is given no name in a path but short and printable ones."""
+    """Return a handler that is given short and printable names in a path alone, and no body that is yet to come."""
 
     @wraps(handler)
     async def checking(request: web.Request) -> web.StreamResponse:
         for name, part in request.match_info.items():
             if len(part) > PART_LENGTH_MAX or not part.isprintable():
                 raise InvalidRequest(name, f"is longer than {PART_LENGTH_MAX} characters, or not printable")
+        if request.can_read_body:
+            patience_s = request.app[SERVICE].settings.server.request_patience_s
+            try:
+                with anyio.fail_after(patience_s):
+                    await request.read()  # which the request keeps, for the handler
+            except TimeoutError:
+                return refusal(408, "RequestTimeout", f"the body did not come within {patience_s:g} seconds")
         return await handler(request)
 
     return checking

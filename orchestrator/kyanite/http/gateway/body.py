@@ -11,15 +11,16 @@ import anyio
 from aiohttp import web
 
 from kyanite.http.gateway.faults import Fault
+from kyanite.http.service import SERVICE
 
 CHUNK_BYTES = 1024 * 1024
-IDLE_S = 300.0
-"""For how long a client may send nothing in the middle of a body."""
+SLOWEST_BYTES_PER_S = 1024
+"""What a client owes us in the long run. Every byte that it sends earns it time, and pauses are bounded besides."""
 
 _MD5_HEADERS = ("Content-MD5", "x-ms-blob-content-md5")
 
 
-def body_of(request: web.BaseRequest, bytes_max: int) -> AsyncIterator[bytes]:
+def body_of(request: web.Request, bytes_max: int) -> AsyncIterator[bytes]:
     """Return the chunks of the body, of at most `bytes_max` altogether. Raises `Fault`, the iterator too.
 
     It raises `ConnectionError` when the client goes away: whoever reads must then leave nothing behind.
@@ -30,17 +31,15 @@ def body_of(request: web.BaseRequest, bytes_max: int) -> AsyncIterator[bytes]:
     return _checked(request, length, bytes_max, _stated_md5(request))
 
 
-async def short_body(request: web.BaseRequest, bytes_max: int) -> bytes:
+async def short_body(request: web.Request, bytes_max: int) -> bytes:
     """Return a body that is read as a whole. Raises `Fault`."""
     return b"".join([chunk async for chunk in body_of(request, bytes_max)])
 
 
-async def _checked(
-    request: web.BaseRequest, length: int | None, bytes_max: int, md5s: list[bytes]
-) -> AsyncIterator[bytes]:
+async def _checked(request: web.Request, length: int | None, bytes_max: int, md5s: list[bytes]) -> AsyncIterator[bytes]:
     digest = hashlib.md5(usedforsecurity=False) if md5s else None
     size = 0
-    while chunk := await _next(request):
+    async for chunk in _chunks(request, request.app[SERVICE].settings.server.request_patience_s):
         size += len(chunk)
         if size > bytes_max:
             raise _too_large(bytes_max)
@@ -53,12 +52,22 @@ async def _checked(
         raise Fault(400, "Md5Mismatch", "the body does not have the MD5 that the headers promise")
 
 
-async def _next(request: web.BaseRequest) -> bytes:
-    try:
-        with anyio.fail_after(IDLE_S):
-            return await request.content.read(CHUNK_BYTES)
-    except TimeoutError:
-        raise Fault(408, "OperationTimedOut", f"nothing came for {IDLE_S:g} seconds") from None
+async def _chunks(request: web.BaseRequest, patience_s: float) -> AsyncIterator[bytes]:
+    """Yield what comes, as long as the client does not keep us waiting too long for it."""
+    waited_s, size = 0.0, 0
+    while True:
+        credit_s = patience_s + size / SLOWEST_BYTES_PER_S - waited_s
+        begun_s = anyio.current_time()
+        try:
+            with anyio.fail_after(min(patience_s, credit_s)):
+                chunk = await request.content.read(CHUNK_BYTES)
+        except TimeoutError:
+            raise Fault(408, "OperationTimedOut", f"the body came too slowly: {size} bytes so far") from None
+        if not chunk:
+            return
+        waited_s += anyio.current_time() - begun_s
+        size += len(chunk)
+        yield chunk
 
 
 def _stated_md5(request: web.BaseRequest) -> list[bytes]:

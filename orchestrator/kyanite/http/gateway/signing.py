@@ -14,7 +14,7 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 from kyanite.errors import CallerError
 from kyanite.http.private_file import kept_secret
@@ -66,11 +66,11 @@ class Signer:
         `expires` is aware, and is cut to whole seconds.
         """
         kind = _CONTAINER if container else _BLOB
-        until = expires.astimezone(UTC).strftime(_EXPIRY)
+        until = expires.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         allowed = "".join(letter for letter in PERMISSIONS if letter in permissions)
         signature = self._signature(VERSION, kind, _resource(path, kind), allowed, until)
-        fields = {"sv": VERSION, "sr": kind, "sp": allowed, "se": until, "sig": signature}
-        return urlencode(fields, safe=":")
+        # Nothing in it needs quoting, and three of these are made for every job that somebody asks for.
+        return f"sv={VERSION}&sr={kind}&sp={allowed}&se={until}&sig={signature}"
 
     def check(self, path: str, query: str, *, now: datetime, permission: str) -> Grant:
         """Return what the query, as text, grants on `container` or `container/blob`.

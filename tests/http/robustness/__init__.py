@@ -1,0 +1,1 @@
+"""The daemon among clients that are broken, slow or hostile."""

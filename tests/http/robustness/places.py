@@ -1,0 +1,128 @@
+"""A daemon in a process of its own, looked at from outside, and raw connections to it."""
+
+import asyncio
+import json
+import os
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from tests.http.places import WORKSPACE
+from tests.http.test_stop import PATIENCE_S
+
+PAGE_BYTES = resource.getpagesize()
+RESET = struct.pack("ii", 1, 0)
+"""For SO_LINGER: closing drops what was not sent, and tells the other side with a reset."""
+
+
+class Daemon:
+    """What there is to see of it: its answers, its log, and what the kernel knows of it."""
+
+    def __init__(self, process, folder):
+        self.process = process
+        self.folder = folder
+        assert process.stdout.readline() == "opening\n"
+        self.address = process.stdout.readline().strip()
+        self.host, _, port = self.address.removeprefix("http://").rpartition(":")
+        self.port = int(port)
+
+    def ask(self, path="/readyz", method="GET", content=None, **headers):
+        """Status and body of an answer."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = Request(self.address + path, content, given, method=method)
+        try:
+            with urlopen(request, timeout=PATIENCE_S) as answer:
+                return answer.status, answer.read()
+        except HTTPError as error:
+            with error:
+                return error.code, error.read()
+
+    def link(self, container, blob=""):
+        """Path and query of a link that allows all."""
+        body = json.dumps({"containerName": container}).encode()
+        status, told = self.ask(f"{WORKSPACE}/storage/sasUri", "POST", body)
+        assert status == 200, told
+        path, _, query = json.loads(told)["sasUri"].removeprefix(self.address).partition("?")
+        return f"{path}/{blob}?{query}" if blob else f"{path}?{query}"
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))  # noqa: PTH208  # a number, of a folder that changes
+
+    def resident_bytes(self):
+        return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * PAGE_BYTES
+
+    def tasks(self):
+        self.process.send_signal(signal.SIGUSR1)
+        return int(self.process.stdout.readline().removesuffix(" tasks\n"))
+
+    def logged(self):
+        return (self.folder / "log").read_bytes()
+
+    def staged(self):
+        """The files of blocks that wait, and of those that were never whole."""
+        return [path for path in self.folder.glob("data/staging/*/*/*") if path.is_file()]
+
+    def until(self, condition, what):
+        """Return once the condition holds; poll, but not for ever."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < deadline, what
+            time.sleep(0.01)
+
+    def check_at_rest(self, descriptors, tasks):
+        """It serves as before, and has kept nothing of its clients."""
+        self.until(lambda: self.descriptors() <= descriptors, "descriptors are left open")
+        self.until(lambda: self.tasks() <= tasks, "tasks are left")
+        assert self.ask()[0] == 200
+        log = self.logged()
+        assert b"Traceback" not in log
+        assert b'"level": "error"' not in log
+        assert b"never retrieved" not in log
+
+
+@contextmanager
+def daemon(folder, **server):
+    """A daemon over an empty folder; it ends in good order."""
+    options = [f"{name}={value}" for name, value in server.items()]
+    command = [sys.executable, "-m", "tests.crashes.daemon_process", folder / "data", "127.0.0.1:0", *options]
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process,
+    ):
+        try:
+            running = Daemon(process, folder)
+            running.link("warm")  # what is made with the first requests is there before anybody counts
+            yield running
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE_S) == 0
+        finally:
+            process.kill()
+
+
+async def exchanged(host, port, content, *, wait_s, pieces=1, reset=False):
+    """Send bytes on a connection of its own; return what comes back until it ends, or for so long."""
+    reader, writer = await asyncio.open_connection(host, port)
+    received = b""
+    with suppress(ConnectionError, TimeoutError):
+        async with asyncio.timeout(wait_s):
+            length = max(1, -(-len(content) // pieces))
+            for at in range(0, len(content), length):
+                writer.write(content[at : at + length])
+                await writer.drain()
+                await asyncio.sleep(0)
+            while chunk := await reader.read(65_536):
+                received += chunk
+    if reset and not writer.transport.is_closing():
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
+    return received

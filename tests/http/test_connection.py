@@ -1,0 +1,49 @@
+"""What is no HTTP is refused in few words, none of which are the client's."""
+
+import asyncio
+import logging
+
+import pytest
+
+from kyanite.http.daemon import serving
+from tests.http.places import settings
+
+SECRET = b"CaNaRyOfAMalformedLine"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"GET / HTTP/1.1\r\nAuthorization : Bearer %s\r\n\r\n" % SECRET,
+        b"GET / HTTP/1.1\r\nx-ms-quantum-api-key: %s\0\r\n\r\n" % SECRET,
+        b"GET /c/c/b?sig=%s HTTP/1.1\r\n\r\n" % (SECRET * 1_000),
+        b"BREW %s\r\n\r\n" % SECRET,
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nBREW %s\r\n\r\n" % SECRET,
+    ],
+)
+async def test_what_is_no_http_is_not_repeated(tmp_path, caplog, lines):
+    with caplog.at_level(logging.DEBUG):
+        async with serving(settings(tmp_path)) as running:
+            host, _, port = running.address.removeprefix("http://").rpartition(":")
+            reader, writer = await asyncio.open_connection(host, port)
+            writer.write(lines)
+            told = await reader.read()
+            writer.close()
+    assert told.count(b" 400 Bad Request\r\n") == 1
+    assert told.endswith(b'{"error":{"code":"BadRequest","message":"this is not HTTP"}}')
+    assert SECRET not in told
+    assert "it is not HTTP" in caplog.text
+    assert SECRET.decode() not in caplog.text
+
+
+async def test_connections_end_with_the_daemon(tmp_path):
+    async with serving(settings(tmp_path)) as running:
+        host, _, port = running.address.removeprefix("http://").rpartition(":")
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b" 200 OK" in await reader.readuntil(b"\r\n")
+    rest = await reader.read()
+    writer.close()
+    assert rest.endswith(b"ok")
+    with pytest.raises(OSError):
+        await asyncio.open_connection(host, port)
