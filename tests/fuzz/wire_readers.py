@@ -16,7 +16,6 @@ from multidict import CIMultiDict
 
 from kyanite.blobs.keys import is_safe
 from kyanite.core.job import Status
-from kyanite.errors import InvalidRequest
 from kyanite.http.access import _granted
 from kyanite.http.azure import bodies, discovery, paging
 from kyanite.http.azure.query import ORDERS, selection_of
@@ -33,7 +32,7 @@ LISTENING = "http://127.0.0.1:8473"
 
 
 def read_filter(content):
-    given = _texts(content)
+    given = _texts(content, "filter", "orderby")
     selection = selection_of(given.get("filter", ""), given.get("orderby", ""))
     assert selection.order in ORDERS.values()
     for moment in (selection.created_after, selection.created_before):
@@ -41,7 +40,7 @@ def read_filter(content):
 
 
 def read_page(content):
-    given = _texts(content)
+    given = _texts(content, "top", "skip", "token")
     assert 1 <= paging.page_size(given) <= paging.SIZE_MAX
     assert 0 <= paging.skip(given) <= paging.SKIP_MAX
     position = paging.position_of(given.get("token", ""), wire_corpora.LISTING)
@@ -82,7 +81,7 @@ def read_patch(content):
 
 
 def read_address(content):
-    key = key_in(SERVICE, _request({"Host": wire_corpora.HOST}), content.decode("utf-8", "surrogatepass"))
+    key = key_in(SERVICE, _request({"Host": wire_corpora.HOST}), content.decode(errors="surrogateescape"))
     if key is None:
         raise PermissionError("not ours")
     workspace, container, blob = key.split("/", 2)
@@ -101,7 +100,7 @@ def read_host(content):
 
 
 def read_range(content):
-    headers = CIMultiDict(_texts(content))
+    headers = CIMultiDict(_texts(content, "Range", "If-Match", "If-Modified-Since"))
     check_conditions(headers, wire_corpora.BLOB)
     asked = asked_range(headers, wire_corpora.BLOB)
     assert asked is None or 0 <= asked[0] < asked[1] <= wire_corpora.BLOB.size
@@ -113,7 +112,7 @@ def read_block_list(content):
 
 def read_query(content):
     """What is granted is what was signed, whatever else the query says."""
-    given = _texts(content)
+    given = _texts(content, "path", "query")
     path = given.get("path", "")
     grant = wire_corpora.SIGNER.check(path, given.get("query", ""), now=wire_corpora.NOW, permission="w")
     signed = grant.container if grant.blob is None else f"{grant.container}/{grant.blob}"
@@ -133,7 +132,7 @@ def read_key_file(content):
 
 
 def read_credentials(content):
-    given = _texts(content)
+    given = _texts(content, "Authorization", "x-ms-quantum-api-key")
     granted = _let_in(_request(given), KEYS, required="Host" not in given)
     assert granted is Scope.ADMIN if "Host" in given else Scope.SUBMIT
 
@@ -156,12 +155,15 @@ def _request(headers):
     )
 
 
-def _texts(content):
-    """A mapping of texts; whatever else was written has been refused before."""
-    given = json.loads(content)
-    if not all(isinstance(text, str) for text in (*given, *given.values())):
-        raise InvalidRequest("given", "is not text")
-    return given
+def _texts(content, *names):
+    """A mapping of texts, or, where the input is none, all of it under each of these names; nothing else can come."""
+    try:
+        given = json.loads(content)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        return dict.fromkeys(names, content.decode(errors="surrogateescape"))
+    return {name: text for name, text in given.items() if isinstance(text, str)}
 
 
 def _keys():
