@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ _DENSE_SHARE: Final = 0.2
 _DENSE_MIN: Final = 64
 _SLOTS_MAX: Final = 64
 _BLOCKS_MAX: Final = 256
+_DIGEST_BYTES: Final = 16
 _QUADRATIC_DEGREE: Final = 2
 
 
@@ -143,6 +145,7 @@ def _lowest(medium: Medium, places: Sequence[tuple[Any, Float64s]], keep: int) -
     spins, lowest = np.concatenate(rows), np.concatenate(values)
     distinct: dict[bytes, int] = {}
     for row in np.argsort(lowest, kind="stable").tolist():
-        distinct.setdefault(spins[row].tobytes(), row)
+        # A digest, for states can be long.
+        distinct.setdefault(blake2b(spins[row], digest_size=_DIGEST_BYTES).digest(), row)
     chosen = list(distinct.values())[:keep]
     return spins[chosen], lowest[chosen]

@@ -34,6 +34,8 @@ class Round(NamedTuple):
 
 _SPARE: Final = 8
 """States kept of each block beyond the number of solutions, because equal ones count once."""
+_MOVED_MAX: Final = 1 << 22
+"""Entries of terms up to which a problem is copied to be put into another order."""
 _PROBE_SWEEPS: Final = 4
 _PACE_MARGIN: Final = 0.9
 _LAST_ROUND_SHARE: Final = 0.1
@@ -55,8 +57,10 @@ class Search:
         self.terms = terms
         self.crew = crew
         self._seed = seed_array(seed)
-        self._place = np.random.default_rng(int(self._seed[0])).permutation(terms.n).astype(np.int32)
-        self.medium = medium_of(_moved(terms, self._place), lanes)
+        self._place: Int32s | None = None
+        if terms.variable.size + terms.group_variable.size <= _MOVED_MAX:
+            self._place = np.random.default_rng(int(self._seed[0])).permutation(terms.n).astype(np.int32)
+        self.medium = medium_of(terms if self._place is None else _moved(terms, self._place), lanes)
         self.lanes = 0
         """Lanes begun so far."""
         self.best = math.inf
@@ -69,11 +73,14 @@ class Search:
     def run(self, plans: Sequence[tuple[int, Plan]]) -> list[Found]:
         """Run a block for each (lanes, plan), and take what they found into the pool."""
         began_s = time.perf_counter()
-        start = np.empty_like(self._initial)
-        start[self._place] = self._initial
         keep = self._pool.size + _SPARE
-        moved = run_blocks(self.crew, self.medium, plans, self._seed, self.lanes, start, keep)
-        found = [block._replace(spins=np.ascontiguousarray(block.spins[:, self._place])) for block in moved]
+        if self._place is None:
+            found = run_blocks(self.crew, self.medium, plans, self._seed, self.lanes, self._initial, keep)
+        else:
+            start = np.empty_like(self._initial)
+            start[self._place] = self._initial
+            moved = run_blocks(self.crew, self.medium, plans, self._seed, self.lanes, start, keep)
+            found = [block._replace(spins=np.ascontiguousarray(block.spins[:, self._place])) for block in moved]
         self.lanes += sum(lanes for lanes, _ in plans)
         for block in found:
             costs = energy(self.terms, values_of(self.terms.kind, block.spins))

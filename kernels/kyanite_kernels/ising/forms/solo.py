@@ -79,27 +79,30 @@ def solo_of(terms: Terms) -> Solo | None:
     """Build the form, or None for groups or a degree above 2. Any weights, any density; meant for sparse rows."""
     if terms.group_scale.size or terms.degree > _QUADRATIC_DEGREE:
         return None
-    rows = quadratic_of(terms)
+    constant, bias, start, neighbour, weight = quadratic_of(terms)
     block, blocks = np.empty(terms.n, dtype=np.int32), 0
     if terms.n:
-        blocks = int(_blocks(rows.row_start, rows.row_variable, block))
+        blocks = int(_blocks(start, neighbour, block))
     variable = np.argsort(block, kind="stable").astype(np.int32)
     position = np.empty(terms.n, dtype=np.int32)
     position[variable] = np.arange(terms.n, dtype=np.int32)
     row_start = np.zeros(terms.n + 1, dtype=np.int64)
-    np.cumsum(np.diff(rows.row_start)[variable], out=row_start[1:])
-    row_position, row_weight = np.empty(row_start[-1], dtype=np.uint32), np.empty(row_start[-1])
-    _move_rows(rows.row_start, rows.row_variable, rows.row_weight, variable, position, row_position, row_weight)
-    block_start = np.searchsorted(block[variable], np.arange(blocks + 1)).astype(np.int64)
+    np.cumsum(np.diff(start)[variable], out=row_start[1:])
+    # One after the other, and by loops: this is where a long problem takes most memory.
+    row_position = np.empty(neighbour.size, dtype=np.uint32)
+    _move_neighbours(start, neighbour, variable, position, row_position)
+    del neighbour
+    row_weight = np.empty(weight.size)
+    _move_weights(start, weight, variable, row_weight)
     return Solo(
         n=terms.n,
-        constant=rows.constant,
-        bias=rows.bias[variable],
+        constant=constant,
+        bias=bias[variable],
         row_start=row_start,
         row_position=row_position,
         row_weight=row_weight,
         variable=variable,
-        block_start=block_start,
+        block_start=np.searchsorted(block[variable], np.arange(blocks + 1)).astype(np.int64),
     )
 
 
@@ -115,21 +118,22 @@ def solo_state(form: Solo, lanes: int) -> SoloState:
 
 
 @kernel
-def _move_rows(
-    row_start: Int64s,
-    row_variable: Int32s,
-    row_weight: Float64s,
-    variable: Int32s,
-    position: Int32s,
-    moved_position: UInt32s,
-    moved_weight: Float64s,
-) -> None:
+def _move_neighbours(row_start: Int64s, neighbour: Int32s, variable: Int32s, position: Int32s, moved: UInt32s) -> None:
     """Write the row of each position's variable, one after another, with positions for variables."""
-    # Indexing by arrays would need more memory than the rows themselves.
     to = 0
     for p in range(variable.size):
         for a in range(row_start[variable[p]], row_start[variable[p] + 1]):
-            moved_position[to], moved_weight[to] = position[row_variable[a]], row_weight[a]
+            moved[to] = position[neighbour[a]]
+            to += 1
+
+
+@kernel
+def _move_weights(row_start: Int64s, weight: Float64s, variable: Int32s, moved: Float64s) -> None:
+    """Write the weights likewise."""
+    to = 0
+    for p in range(variable.size):
+        for a in range(row_start[variable[p]], row_start[variable[p] + 1]):
+            moved[to] = weight[a]
             to += 1
 
 
