@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from tests.providers.local.processes import open_files
 
 BATCH = 50
 SLOTS = 4
+THREADS = 6
 SQLITE_BYTES = 1 << 20
 SAMPLES = 20
 WARM_PART = 0.5
@@ -113,9 +115,19 @@ async def batch(workspace, first, count, ends):
             jobs.start_soon(one, workspace, number, ends)
 
 
+async def fill_threads():
+    """Have all threads start that may: else one that is first needed late looks like a leak."""
+    loop, together = asyncio.get_running_loop(), threading.Barrier(THREADS)
+    loop.set_default_executor(ThreadPoolExecutor(THREADS))
+    waiting = [loop.run_in_executor(None, together.wait) for _ in range(THREADS)]
+    for wait in waiting:
+        await wait
+
+
 async def main(folder, count, seconds):
     """Warm up, sample, and compare."""
     ends, samples, heard = Counter(), [], Counter()
+    await fill_threads()
     began_s = time.monotonic()
     async with opened(folder) as workspace:
 
