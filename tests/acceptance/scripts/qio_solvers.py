@@ -100,7 +100,9 @@ def shapes():
         "started": annealing.submit(started),
         "several": several.submit(problem("several", [(-1.0, [one, one + 1]) for one in range(9)])),
         "streamed": Tabu(workspace, timeout=1, seed=7).submit(stream.uploaded_uri),
-        "toshiba": SimulatedBifurcationMachine(workspace, steps=1000, loops=4, timeout=2).submit(problem("bifurcate")),
+        "toshiba": SimulatedBifurcationMachine(workspace, steps=1000, loops=200, timeout=5).submit(
+            problem("bifurcate")
+        ),
     }
     back = stream.download()
     return jobs, {"terms": len(back.terms), "last": back.terms[-1].to_dict()}
