@@ -4,7 +4,10 @@ import asyncio
 import logging
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 
+from kyanite.http.connection import Connection
 from kyanite.http.daemon import serving
 from tests.http.places import settings
 
@@ -34,6 +37,18 @@ async def test_what_is_no_http_is_not_repeated(tmp_path, caplog, lines):
     assert SECRET not in told
     assert "it is not HTTP" in caplog.text
     assert SECRET.decode() not in caplog.text
+
+
+async def test_a_client_that_is_gone_before_it_is_told_to_go_on_is_no_error(caplog):
+    async def handle(request):
+        raise AssertionError
+
+    connection = Connection(web.Server(handle), loop=asyncio.get_running_loop())
+    with caplog.at_level(logging.DEBUG):
+        answer = connection.handle_error(make_mocked_request("PUT", "/"), 500, ConnectionResetError("closing"))
+    assert answer.status == 400
+    assert "connection lost" in caplog.text
+    assert [record for record in caplog.records if record.exc_info or record.levelno > logging.DEBUG] == []
 
 
 async def test_connections_end_with_the_daemon(tmp_path):

@@ -32,9 +32,13 @@ class Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Return the answer to what could not be read, which is the last on its connection."""
-        if status != _BAD_REQUEST:
+        if isinstance(exc, ConnectionError):  # the client has gone, as before it was told to go on: nobody reads this
+            logger().debug("connection lost")
+            refused = failure(_BAD_REQUEST, "ConnectionLost", "the connection was lost")
+        elif status == _BAD_REQUEST:
+            logger().debug("request refused", why="it is not HTTP")
+            refused = failure(status, "BadRequest", "this is not HTTP")
+        else:
             return super().handle_error(request, status, exc, message)
-        logger().debug("request refused", why="it is not HTTP")
-        refused = failure(status, "BadRequest", "this is not HTTP")
         refused.force_close()
         return refused
