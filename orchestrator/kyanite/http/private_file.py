@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from secrets import token_bytes, token_hex
 
-from kyanite.folder import make_folder
+from kyanite.folder import make_folder, sync_folder
 
 SECRET_BYTES = 32
 
@@ -30,7 +30,7 @@ def write_private(path: Path, content: bytes) -> None:
         with suppress(OSError):
             draft.unlink()
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def kept_secret(path: Path) -> bytes:
@@ -42,11 +42,3 @@ def kept_secret(path: Path) -> bytes:
     secret = token_bytes(SECRET_BYTES)
     write_private(path, secret)
     return secret
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from msgspec.structs import replace
 
 from kyanite.blobs.keys import key_of
 from kyanite.core.events import Event, Progressed
 from kyanite.core.job import JobDetails
 from kyanite.core.story import Story
 from kyanite.errors import BlobCorrupt, BlobMissing, InvalidRequest, JobNotFound, ReadOnly
-from kyanite.ports import COUNTS, Blob, sort_key
+from kyanite.ports import COUNTS, Blob
 from kyanite.runtime import attachments
 from kyanite.runtime.bus import POLL_S
 from kyanite.runtime.engine import Engine
 from kyanite.runtime.housekeeping import delete_container
+from kyanite.runtime.pages import pages
 from kyanite.runtime.queries import job_query
 from kyanite.runtime.recovery import cancel
 from kyanite.runtime.registry import Registry
@@ -166,15 +166,9 @@ class Jobs:
     async def matching(self, limit: int | None, page_size: int, filters: dict[str, Any]) -> AsyncIterator[JobDetails]:
         """Yield rows page by page; see `Workspace.list_jobs`."""
         query = job_query(self._workspace, limit=page_size, **filters)
-        left = limit
-        while left is None or left > 0:
-            page = await self._engine.storage.store.page(query)
-            for details in page[:left]:
+        async for page in pages(self._engine.storage.store.page, query, query.order, limit):
+            for details in page:
                 yield details
-            if len(page) < query.limit:
-                return
-            left = None if left is None else left - len(page)
-            query = replace(query, after=sort_key(page[-1], query.order))
 
     async def count(self, by: str | None, filters: dict[str, Any]) -> Any:
         """Count rows in the store; see `Workspace.count_jobs`."""

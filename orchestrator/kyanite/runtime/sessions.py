@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from msgspec.structs import replace
-
 from kyanite.core.job import Status, Target
 from kyanite.core.session import JobFailurePolicy, Session, SessionDetails, SessionStatus, Tally, derived
 from kyanite.errors import InvalidRequest, ReadOnly, SessionClosed, SessionNotFound
-from kyanite.ports import JobQuery, JobStore, sort_key
+from kyanite.ports import JobQuery, JobStore
 from kyanite.runtime import envelope
 from kyanite.runtime.engine import Storage
+from kyanite.runtime.pages import pages
 from kyanite.runtime.queries import session_query
 from kyanite.runtime.registry import Registry
 
@@ -71,16 +70,10 @@ class Sessions:
     async def matching(self, limit: int | None, filters: dict[str, Any]) -> AsyncIterator[SessionDetails]:
         """Yield sessions, fetched page by page; see `Workspace.list_sessions`."""
         query = session_query(self._workspace, **filters)
-        left = limit
-        while left is None or left > 0:
-            page = await self._store.page_sessions(query)
-            tallies = await self._store.tally_sessions(self._workspace, [session.id for session in page[:left]])
-            for session in page[:left]:
+        async for page in pages(self._store.page_sessions, query, "creation_time", limit):
+            tallies = await self._store.tally_sessions(self._workspace, [session.id for session in page])
+            for session in page:
                 yield derived(session, tallies.get(session.id, Tally()))
-            if len(page) < query.limit:
-                return
-            left = None if left is None else left - len(page)
-            query = replace(query, after=sort_key(page[-1], "creation_time"))
 
     async def _details(self, session: Session) -> SessionDetails:
         tallies = await self._store.tally_sessions(session.workspace, [session.id])

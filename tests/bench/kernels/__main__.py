@@ -15,16 +15,13 @@ from pathlib import Path
 
 import kyanite_kernels
 from kyanite_providers.local.environment import cache_folder
-from tests.bench import page
+from tests.bench import groups
 from tests.bench.machine import cpu_model
-from tests.bench.table import aligned_rows, markdown_rows
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "performance.md"
 COMMAND = "bench-kernels"
-INTERRUPTED = 130
 
 # Where workers and tests keep them, so that they are compiled once; before numba's import, which reads the variable.
-os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder(None, PAGE.parents[1] / "build")))
+os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder(None, groups.PAGE.parents[1] / "build")))
 
 GROUPS: dict[str, tuple[str, str]] = {
     "unit": ("fixed_work", "unit"),
@@ -46,13 +43,13 @@ GROUPS: dict[str, tuple[str, str]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; return the exit status."""
-    options = parsed(arguments)
+    options = groups.parsed(arguments, "python -m tests.bench.kernels", __doc__, GROUPS)
     try:
         with tempfile.TemporaryDirectory(prefix="kyanite-bench-", dir=options.dir) as folder:
             measure(options, Path(folder))
     except KeyboardInterrupt:
         print("\ninterrupted; what was measured before stands above", file=sys.stderr)
-        return INTERRUPTED
+        return groups.INTERRUPTED
     return 0
 
 
@@ -71,15 +68,10 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
         for name in options.names or GROUPS:
             run, start, where = group(name), time.perf_counter(), machine(opened.versions if opened else {})
             grid = run(setting)
-            title = (run.__doc__ or name).partition("\n")[0].rstrip(".")
-            print(aligned_rows(f"{name}: {title} ({time.perf_counter() - start:.0f} s)", grid.columns, grid.rows))
-            print(*(f"  {note}" for note in [*grid.notes, where]), sep="\n", end="\n\n", flush=True)
+            title, notes = groups.title_of(name, run), [*grid.notes, where]
+            groups.show(f"{name}: {title} ({time.perf_counter() - start:.0f} s)", grid, notes)
             if options.write:
-                notes = " ".join([*grid.notes, where])
-                part = f"## Kernels, {name}\n\n{title}.\n\n{markdown_rows(grid.columns, grid.rows)}\n\n{notes}"
-                PAGE.write_text(
-                    page.renewed(PAGE.read_text(encoding="utf-8"), {name: part}, GROUPS, COMMAND), encoding="utf-8"
-                )
+                groups.write(COMMAND, GROUPS, name, f"Kernels, {name}\n\n{title}.", grid, notes)
 
 
 def group(name: str) -> Callable:
@@ -104,22 +96,6 @@ def vector_bits() -> int:
 
     features = get_host_cpu_features()
     return 512 if features.get("avx512f") else 256 if features.get("avx2") else 128
-
-
-def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.kernels", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="GROUP", help=f"any of {', '.join(GROUPS)}; without one, all")
-    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes: only proves that it runs")
-    parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()), help="where to write meanwhile")
-    parser.add_argument("--write", action="store_true", help="write each group's table into docs/performance.md, too")
-    options = parser.parse_args(arguments)
-    for name in options.names:
-        if name not in GROUPS:
-            parser.error(f"{name!r} is not one of {', '.join(GROUPS)}")
-    if options.write and options.quick:
-        parser.error("--write needs a full run: the page shows figures that mean something")
-    return options
 
 
 if __name__ == "__main__":

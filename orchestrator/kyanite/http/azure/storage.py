@@ -16,9 +16,6 @@ from kyanite.http.azure.wire import Links
 from kyanite.http.scopes import Scope
 from kyanite.http.service import ACCESS, SERVICE
 
-OUTPUT = "rawOutputData"
-"""The name under which the gateway has the output of a job, once there is one, in the job's container."""
-
 
 async def sas_uri(request: web.Request) -> web.Response:
     """POST `storage/sasUri`: a link to a container or a blob, for all that the client may do with it.
@@ -31,11 +28,11 @@ async def sas_uri(request: web.Request) -> web.Response:
 
 def links(request: web.Request, details: JobDetails) -> Links:
     """Return the links that a job is shown with."""
-    container = f"job-{details.id}"
+    container = details.container.partition("/")[2]
     return Links(
         container=link(request, container),
         input=_input(request, details.input_data_uri),
-        output=link(request, container, OUTPUT, permissions="r"),
+        output=link(request, container, gateway.OUTPUT_ALIAS, permissions="r"),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kyanite.http.gateway.addresses import key_in, signed_url
+from kyanite.http.gateway.addresses import OUTPUT_ALIAS, key_in, signed_url
 from kyanite.http.gateway.signing import Signer, signer_in
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from kyanite.http.service import Service
 
-__all__ = ["Signer", "add_routes", "key_in", "signed_url", "signer_in"]
+__all__ = ["OUTPUT_ALIAS", "Signer", "add_routes", "key_in", "signed_url", "signer_in"]
 
 
 def add_routes(app: web.Application, service: Service) -> None:

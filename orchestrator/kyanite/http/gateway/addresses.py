@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 from kyanite.blobs.keys import is_safe, safe_key
 from kyanite.errors import InvalidRequest
 from kyanite.http.access import is_loopback
+from kyanite.runtime.housekeeping import CONTAINER
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
     from kyanite.http.service import Service
 
 URL_LENGTH_MAX = 8190
+OUTPUT_ALIAS = "rawOutputData"
+"""Names, in a job's container, what the job's row says that its output is."""
 
 _CONTAINER = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _CONTAINER_LENGTH_MAX = 255
 _PORTS = {"http": 80, "https": 443}
-
-_JOB = "job-"
 
 
 class Place(NamedTuple):
@@ -35,7 +36,7 @@ class Place(NamedTuple):
     @property
     def job_id(self) -> str | None:
         """The id of the job whose container it is, if it is one's; there may be no such job."""
-        return self.container.removeprefix(_JOB) if self.container.startswith(_JOB) else None
+        return self.container.removeprefix(CONTAINER) if self.container.startswith(CONTAINER) else None
 
 
 def signed_url(

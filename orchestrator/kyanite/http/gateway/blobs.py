@@ -11,7 +11,7 @@ from aiohttp import web
 from kyanite import Workspace
 from kyanite.blobs.keys import key_of, uri_of
 from kyanite.errors import BlobExists, BlobMissing, JobNotFound, KyaniteError
-from kyanite.http.gateway.addresses import Place
+from kyanite.http.gateway.addresses import OUTPUT_ALIAS, Place
 from kyanite.http.gateway.body import body_of
 from kyanite.http.gateway.echo import echoed
 from kyanite.http.gateway.faults import Fault
@@ -21,8 +21,6 @@ from kyanite.http.service import SERVICE
 from kyanite.logs import logger
 from kyanite.ports import Blob
 
-OUTPUT_ALIAS = "rawOutputData"
-"""Names what a job's row says that its output is."""
 INPUT = "inputData"
 
 _OUTPUTS = ("outputData", OUTPUT_ALIAS)
