@@ -13,6 +13,7 @@ from kyanite.core.lifecycle import InvalidTransition
 from kyanite.core.story import tell
 
 __all__ = [
+    "AccessDenied",
     "BlobCorrupt",
     "BlobExists",
     "BlobMissing",
@@ -28,9 +29,12 @@ __all__ = [
     "JobFailed",
     "JobNotFound",
     "KyaniteError",
+    "NotHere",
     "OutputMissing",
+    "PreconditionFailed",
     "ProviderError",
     "QueueFull",
+    "QuotaExceeded",
     "ReadOnly",
     "RetryableError",
     "SessionClosed",
@@ -40,7 +44,9 @@ __all__ = [
     "StoreOwned",
     "StoreUnavailable",
     "UnknownTarget",
+    "Unreachable",
     "WorkspaceClosed",
+    "WorkspaceNotFound",
 ]
 
 
@@ -95,6 +101,31 @@ class IdConflict(CallerError):
 
 class QueueFull(CallerError):
     """Too many jobs are waiting."""
+
+
+class QuotaExceeded(CallerError):
+    """The workspace has all that it may have."""
+
+    def __init__(self, particulars: str, retry_after_s: float | None = None) -> None:
+        """Name the bound, and say when to come back, if that is known."""
+        self.retry_after_s = retry_after_s
+        super().__init__(particulars)
+
+
+class PreconditionFailed(CallerError):
+    """The job has changed since it was looked at."""
+
+
+class WorkspaceNotFound(CallerError, LookupError):
+    """No such workspace."""
+
+
+class AccessDenied(CallerError):
+    """The key does not allow this."""
+
+
+class NotHere(CallerError):
+    """Only the process that has the workspace open can do this."""
 
 
 class ReadOnly(CallerError):
@@ -166,6 +197,10 @@ class InfrastructureError(KyaniteError):
 
 class StoreUnavailable(InfrastructureError):
     """The store did not answer; whether a write took effect is not known."""
+
+
+class Unreachable(InfrastructureError):
+    """The daemon does not answer."""
 
 
 class StorageFull(InfrastructureError):

@@ -2,13 +2,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from kyanite.core.job import Needs
-from kyanite.core.queueing import Pool, Ready, ReadyQueue, Turn, assign
+from kyanite.core.queueing import Pool, Ready, ReadyQueue, Slots, Turn, assign
 
 CORE = Needs(cores=1.0)
 
 
 def queue_of(*ranks, workspace="w", target="t", slots=100, needs=CORE):
-    queue = ReadyQueue(workspace, target, slots)
+    queue = ReadyQueue(workspace, target, Slots(slots))
     for rank in ranks:
         queue.push(Ready(float(rank), f"{target}{rank}", needs))
     return queue
@@ -23,7 +23,7 @@ class Queue(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.queue = ReadyQueue("w", "t", 1)
+        self.queue = ReadyQueue("w", "t", Slots(1))
         self.model = {}
 
     @rule(job=st.integers(0, 30), rank=st.integers(0, 5))
@@ -73,7 +73,7 @@ def test_removed_jobs_do_not_pile_up():
 def test_lowest_rank_first_and_no_more_than_slots_and_cores():
     queue = queue_of(3, 1, 2, slots=2)
     assert ids(assign([queue], Pool(10, 0, 0), Turn())) == ["t1", "t2"]
-    assert queue.slots_free == 0
+    assert queue.slots.free == 0
     queue = queue_of(3, 1, 2)
     free = Pool(2.0, 0, 0)
     assert ids(assign([queue], free, Turn())) == ["t1", "t2"]

@@ -119,7 +119,7 @@ async def examine(folder, scenario):
         await SCENARIOS[scenario](workspace, Record(folder / "history", 1), folder)
         rows = [job.details async for job in workspace.list_jobs()]
         log = [event async for event in workspace.events()]
-        audit = Audit(workspace._storage.store, workspace._storage.blobs, read_blobs=True)
+        audit = Audit(workspace.host.storage.store, workspace.host.storage.blobs, read_blobs=True)
         wrong += [str(breach) async for breach in audit.breaches()]
         wrong += await outputs(workspace, rows)
         wrong += await unowned(workspace, folder)
@@ -171,7 +171,7 @@ async def unowned(workspace, folder):
     """Every file under `objects` is a blob, and every blob of the size of a file has one."""
     root = folder / DATA / "blobs" / "objects"
     files = {"/".join(path.relative_to(root).parts[1:]) for path in root.rglob("*") if path.is_file()}
-    large = {blob.key for blob in await workspace._storage.blobs.page() if blob.size > 65_536}
+    large = {blob.key for blob in await workspace.host.storage.blobs.page() if blob.size > 65_536}
     return [f"{key} is a file without a blob, or a blob without a file" for key in sorted(files ^ large)]
 
 

@@ -74,7 +74,7 @@ async def drained(folder):
             await job.wait()
         rows = [job.details async for job in workspace.list_jobs()]
         log = [event async for event in workspace.events()]
-        audit = Audit(workspace._storage.store, workspace._storage.blobs, read_blobs=True)
+        audit = Audit(workspace.host.storage.store, workspace.host.storage.blobs, read_blobs=True)
         assert [breach async for breach in audit.breaches()] == []
         assert audit.tally.jobs == len(rows)
         for row in rows:

@@ -36,7 +36,7 @@ async def test_a_repeated_submit_that_crosses_the_restart_does_not_stop_the_job(
     async with with_echo(in_memory(store, blobs, drive=False)) as workspace:
         before = await workspace.submit("acme.echo", b"x", job_id="job00001")
     async with in_memory(store, blobs) as workspace:
-        journal = workspace._running.engine.journal
+        journal = workspace.host.engine.journal
         store.taken_up = lambda: journal.holds(("default", "job00001"))
         with_echo(workspace)
         repeated = await workspace.submit("acme.echo", b"x", job_id="job00001")

@@ -6,7 +6,7 @@ from functools import reduce
 
 from kyanite.config import Settings
 from kyanite.config.notation import dotted, value_text
-from kyanite.config.schema import expected, leaves
+from kyanite.config.schema import WORKSPACES, expected, leaves, own_leaves
 from tests.house.tree import ROOT
 
 
@@ -16,6 +16,8 @@ def table() -> str:
     for parts, kind in leaves().items():
         default = value_text(reduce(getattr, parts, Settings()))
         rows.append(f"| `{dotted(parts)}` | `{default}` | {expected(kind)} |")
+    for name, kind in own_leaves().items():
+        rows.append(f"| `{dotted((WORKSPACES, 'NAME', name))}` | as `quota.{name}` | {expected(kind)} |")
     return "\n".join(["| setting | default | takes |", "|---|---|---|", *rows])
 
 

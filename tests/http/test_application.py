@@ -151,4 +151,5 @@ async def test_a_client_that_goes_away_is_nobodys_error(caplog):
 async def test_only_health_and_signed_links_ask_for_no_key(tmp_path):
     async with service_in(tmp_path) as service:
         paths = {resource.canonical for resource in application(service, Keys(tmp_path))[OPEN]}
-    assert paths == {"/healthz", "/readyz", "/{container}/{same}", "/{container}/{same}/{blob}"}
+    pages = {"/v1/openapi.json", "/v1/docs"}  # say what any daemon of this release does
+    assert paths == {"/healthz", "/readyz", *pages, "/{container}/{same}", "/{container}/{same}/{blob}"}

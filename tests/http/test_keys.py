@@ -4,6 +4,7 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +22,35 @@ def test_a_key_is_found_by_its_text(tmp_path):
     assert (found.name, found.granted, found.scopes) == ("notebook", Scope.SUBMIT, ["read", "submit"])
     assert text.startswith(f"kya_{made.id}_")
     assert len(text.rpartition("_")[2]) == 64  # 256 bits
+
+
+def test_a_key_opens_one_workspace_and_an_operators_all(tmp_path):
+    keys = Keys(tmp_path, "own")
+    of_team, of_own, operators = (
+        keys.create(workspace="team")[1],
+        keys.create()[1],
+        keys.create(scope=Scope.OPERATE, workspace="team")[1],
+    )
+    assert [keys.find(text).workspace for text in (of_team, of_own, operators)] == ["team", "own", "own"]
+    assert keys.find(operators).scopes == ["read", "submit", "admin", "operate"]
+    assert keys.find(operators).granted is Scope.OPERATE
+    assert [key.workspace for key in Keys(tmp_path, "another").all()] == ["team", "another", "another"]
+
+
+def test_keys_of_an_earlier_file_open_the_daemons_own_workspace(tmp_path):
+    keys = Keys(tmp_path)
+    old, text = keys.create("old", Scope.ADMIN)
+    file = tmp_path / FILE
+    records = msgspec.json.decode(file.read_bytes())
+    assert records[0].pop("workspace") is None
+    file.write_bytes(msgspec.json.encode(records))
+    keys.create("new", workspace="team")
+    assert keys.find(text) == old
+    assert keys.find(text).workspace == "default"
+    renamed = Keys(tmp_path, "renamed")
+    assert [(key.name, key.workspace) for key in renamed.all()] == [("old", "renamed"), ("new", "team")]
+    assert renamed.revoke(old.id).workspace == "renamed"
+    assert Keys(tmp_path).all()[0].workspace == "default"
 
 
 def test_the_file_tells_no_secret_and_is_nobody_elses(tmp_path):

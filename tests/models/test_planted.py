@@ -10,7 +10,7 @@ from kyanite.core.backoff import Backoff
 from kyanite.core.queueing import ReadyQueue
 from kyanite.ports import sort_key
 from kyanite.runtime import journal as journal_module
-from kyanite.runtime.engine import Engine
+from kyanite.runtime.census import Census
 from kyanite.runtime.journal import Journal
 from kyanite.runtime.runner import Execution
 from kyanite.stores.memory import MemoryStore
@@ -98,7 +98,7 @@ def with_cancellation_that_nobody_hears_of(monkeypatch):
 
 
 def with_waiting_jobs_that_nobody_counts(monkeypatch):
-    monkeypatch.setattr(Engine, "_count", lambda self, change: None)
+    monkeypatch.setattr(Census, "recorded", lambda self, change: None)
 
 
 PLANTED = [

@@ -5,7 +5,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from msgspec.structs import asdict
 
 from kyanite.core.job import Needs
-from kyanite.core.queueing import Pool, Ready, ReadyQueue, Turn, assign
+from kyanite.core.queueing import Pool, Ready, ReadyQueue, Slots, Turn, assign
 from tests.models.machine import effort
 from tests.models.queueing import QueueingModel
 from tests.reliability import record
@@ -25,7 +25,7 @@ class QueueingMachine(RuleBasedStateMachine):
     def begin(self, slots, passes_max):
         free = {"cores": 4.0, "memory_bytes": 4, "gpus": 1}
         self.model = QueueingModel(dict(zip(QUEUES, slots, strict=True)), free, passes_max)
-        self.queues = {queue: ReadyQueue(*queue, count) for queue, count in zip(QUEUES, slots, strict=True)}
+        self.queues = {queue: ReadyQueue(*queue, Slots(count)) for queue, count in zip(QUEUES, slots, strict=True)}
         self.pool, self.turn, self.passes_max = Pool(**free), Turn(), passes_max
         self.running = []
 
@@ -55,14 +55,14 @@ class QueueingMachine(RuleBasedStateMachine):
         if self.running:
             ended = self.running.pop(at % len(self.running))
             self.pool.give(ended.ready.needs)
-            ended.queue.slots_free += 1
+            ended.queue.slots.free += 1
             self.model.give((ended.queue.workspace, ended.queue.target), asdict(ended.ready.needs))
 
     @invariant()
     def as_much_is_free_and_as_many_wait(self):
         assert self.pool == Pool(**self.model.free)
         for name, queue in self.queues.items():
-            assert queue.slots_free == self.model.slots[name]
+            assert queue.slots.free == self.model.slots[name]
             waiting = [(rank, job_id) for place, rank, job_id, _, _ in self.model.jobs if place == name]
             assert sorted(queue.keys()) == sorted(waiting)
 

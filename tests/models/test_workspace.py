@@ -264,7 +264,7 @@ class WorkspaceMachine(AsyncMachine):
                 assert (row.output_size is None) == (there.written is None)
         counts = await self.workspace.count_jobs("status")
         assert counts == {status: number for status in Status if (number := self.standing(status))}
-        assert self.workspace._running.engine.waiting == self.standing("Waiting")
+        assert self.workspace.host.engine.census.waiting == self.standing("Waiting")
 
     async def stands(self, held, there):
         """Wait until what the provider did last is recorded."""

@@ -47,13 +47,13 @@ async def test_memory_holds_the_window_and_no_more():
     async with in_memory(settings=settings(window=10)) as workspace:
         gate = Gate(workspace)
         jobs = await submit_all(workspace, 500)
-        engine = workspace._running.engine
+        engine = workspace.host.engine
         assert len(engine.journal._rows) <= 21
         assert len(engine.dispatcher.lanes["default", "acme.gate"]) <= 20
-        assert engine.waiting >= 499
+        assert engine.census.waiting >= 499
         gate.open.set()
         await wait_all(jobs)
-        assert engine.waiting == 0
+        assert engine.census.waiting == 0
         assert engine.journal._rows == {}
 
 
@@ -238,7 +238,7 @@ async def test_a_job_that_a_refill_reads_before_its_commit_is_announced_is_execu
         await executing(job)
         for _ in range(10):  # until a second execution would have come and gone
             await anyio.lowlevel.checkpoint()
-        assert list(workspace._running.engine.dispatcher.driven) == [("default", job.id)]
+        assert list(workspace.host.engine.dispatcher.driven) == [("default", job.id)]
         gate.open.set()
         await job.wait(10)
         assert gate.ran == ["early"]
@@ -252,5 +252,5 @@ async def test_the_rank_in_the_store_is_the_one_in_memory():
         for priority in (0, 3, -2, 9, 0):
             await workspace.submit("acme.gate", b"x", name=str(priority), priority=priority)
         query = JobQuery(status=(Status.WAITING,), order="rank")
-        assert [row.name for row in await workspace._storage.store.page(query)] == ["9", "3", "0", "0", "-2"]
+        assert [row.name for row in await workspace.host.storage.store.page(query)] == ["9", "3", "0", "0", "-2"]
         gate.open.set()

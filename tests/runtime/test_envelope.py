@@ -61,7 +61,7 @@ async def test_the_error_names_the_field(field, value):
         assert field in str(refused.value)
         assert len(str(refused.value)) < 300
         assert await workspace.count_jobs() == 0
-        assert await workspace._storage.blobs.page() == []
+        assert await workspace.host.storage.blobs.page() == []
         assert await (await workspace.submit("acme.echo", b"fine")).get_results() == b"fine"
 
 

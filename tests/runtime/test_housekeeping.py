@@ -17,7 +17,7 @@ async def test_old_inputs_without_a_row_are_swept_and_nothing_else():
         await blobs.put("default/uploads/problem", b"not a job's")
         clock.advance(100)
         await blobs.put("default/job-young/inputData", b"its row may still come")
-        store = workspace._storage.store
+        store = workspace.host.storage.store
         assert await sweep(blobs, store, clock, age_s=101) == 0
         assert await sweep(blobs, store, clock, age_s=50) == 2
         left = [blob.key for blob in await blobs.page()]
@@ -32,7 +32,7 @@ async def test_a_full_page_of_blobs_is_followed_by_the_next():
         for number in range(1_203):
             await blobs.put(f"default/job-{number}/inputData", b"x")
         clock.advance(10)
-        assert await sweep(blobs, workspace._storage.store, clock, age_s=1) == 1_203
+        assert await sweep(blobs, workspace.host.storage.store, clock, age_s=1) == 1_203
 
 
 def test_job_ids_are_uuids_of_version_7_that_grow_with_time():

@@ -1,10 +1,11 @@
 from kyanite.core.job import Target
+from kyanite.core.queueing import Slots
 from kyanite.runtime.lane import Lane
 from kyanite.testing.stores import a_job
 
 
 def lane_of(window):
-    return Lane("default", Target(id="acme.echo", provider_id="acme"), None, window)
+    return Lane("default", Target(id="acme.echo", provider_id="acme"), None, window, Slots(64))
 
 
 def test_nothing_is_shed_during_a_refill_which_would_lose_it():

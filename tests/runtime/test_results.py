@@ -1,14 +1,11 @@
 """Outputs as Python values."""
 
 import gzip
-import json
 
 import pytest
 
 from kyanite.errors import BlobCorrupt
-from kyanite.results import Results
 from kyanite.runtime.job import decode_results
-from tests.runtime.places import in_memory, with_echo
 
 JSON = b'{"a": [1, 2.5]}'
 
@@ -45,15 +42,3 @@ def test_what_is_no_json_is_text_or_bytes(raw, content_type, output):
 def test_what_is_not_what_it_says_is_corrupt(raw, content_type):
     with pytest.raises(BlobCorrupt, match=content_type):
         decode_results(raw, content_type)
-
-
-async def test_solutions_are_a_mapping_that_notebooks_show_as_a_table():
-    found = {"solutions": [{"configuration": {"0": 1}, "cost": -2.0}]}
-    async with with_echo(in_memory()) as workspace:
-        job = await workspace.submit("acme.echo", found, name="<b>spins</b>")
-        results = await job.get_results(10)
-        assert isinstance(results, Results)
-        assert results == found
-        assert json.dumps(results) == json.dumps(found)
-        assert "best cost -2.0" in results._repr_html_()
-        assert "&lt;b&gt;spins&lt;/b&gt;" in job._repr_html_()

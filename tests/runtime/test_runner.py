@@ -145,7 +145,7 @@ async def test_a_coroutine_that_will_not_stop_can_not_keep_its_job():
 
 
 async def story_of(workspace, job):
-    return await workspace._storage.store.events(0, 100, ("default", job.id))
+    return await workspace.host.storage.store.events(0, 100, ("default", job.id))
 
 
 async def test_a_provider_that_honours_a_cancel_leaves_its_best_as_evidence():
@@ -348,7 +348,7 @@ async def test_progress_is_rate_limited():
                 task.progress(step / 1_000)
             return b"x"
 
-        bus = workspace._running.engine.bus
+        bus = workspace.host.engine.bus
         original = bus.progressed
         bus.progressed = lambda progress: (told.append(progress), original(progress))
         await (await workspace.submit("acme.chatty", b"x")).wait()
@@ -379,7 +379,7 @@ async def test_a_blob_store_that_is_out_does_not_fail_a_job():
 
 async def test_another_output_in_the_way_is_an_error():
     async with with_echo(in_memory()) as workspace:
-        await workspace._storage.blobs.put("default/job-mine/outputData", b"not ours")
+        await workspace.host.storage.blobs.put("default/job-mine/outputData", b"not ours")
         job = await (await workspace.submit("acme.echo", b"x", job_id="mine")).wait()
         assert job.details.error_data.code == BlobExists.__name__
 

@@ -59,7 +59,7 @@ async def test_an_output_may_be_many_things(content, stored):
             await task.write_output(content)
 
         job = await (await workspace.submit("acme.test", content)).wait(20)
-        blobs = workspace._storage.blobs
+        blobs = workspace.host.storage.blobs
         assert await blobs.get(f"default/job-{job.id}/outputData") == stored
         assert await blobs.get(f"default/job-{job.id}/inputData") == stored
 

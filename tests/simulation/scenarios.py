@@ -24,8 +24,8 @@ def reversed_input(row, content):
 
 def nothing_held(workspace):
     """When every job has ended, the runtime remembers none."""
-    engine = workspace._opened().engine
-    assert engine.waiting == 0
+    engine = workspace.host.engine
+    assert engine.census.waiting == 0
     assert engine.dispatcher.driven == {}
     assert engine.journal._rows == {}
     assert engine.journal._held == set()

@@ -37,7 +37,7 @@ def test_whatever_goes_wrong_the_promises_hold(seed, faults):
 def test_a_failure_shrinks_to_the_fault_that_matters(monkeypatch):
     async def save_first(self, subscription, event):
         if subscription.name:
-            await self._save(subscription.name, event.position)
+            await self._save(subscription, event.position)
         if isinstance(event, subscription.types):
             await self._call(subscription, event)
 

@@ -133,7 +133,7 @@ def test_one_that_failed_is_opened_anew(tmp_path):
         async def commit(writes):
             raise ArithmeticError("a fault in the store")
 
-        opened._storage.store._storage.commit = commit
+        opened.host.storage.store._storage.commit = commit
 
     workspace = workspace_in(tmp_path)
     first = workspace.submit("acme.echo", "x").wait()

@@ -11,10 +11,12 @@ from kyanite.config.settings import (
     LimitSettings,
     LogSettings,
     QueueSettings,
+    QuotaSettings,
     ServerSettings,
     Settings,
     StoreSettings,
     TlsSettings,
+    WorkspaceSettings,
 )
 
 __all__ = [
@@ -22,12 +24,14 @@ __all__ = [
     "LimitSettings",
     "LogSettings",
     "QueueSettings",
+    "QuotaSettings",
     "Resolved",
     "Row",
     "ServerSettings",
     "Settings",
     "StoreSettings",
     "TlsSettings",
+    "WorkspaceSettings",
     "chosen",
     "load",
     "resolve",

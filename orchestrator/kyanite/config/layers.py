@@ -13,8 +13,22 @@ from typing import Any, NamedTuple
 import msgspec
 
 from kyanite.config.notation import dotted, value_text
-from kyanite.config.schema import OPTIONS, converted, leaves, refusal, sections, suggestion
+from kyanite.config.schema import (
+    OPTIONS,
+    WORKSPACES,
+    converted,
+    expected,
+    is_table,
+    is_workspace_name,
+    kind_of,
+    leaves,
+    own_leaves,
+    refusal,
+    sections,
+    suggestion,
+)
 from kyanite.config.secrecy import Parts, is_reference, is_secret, literals
+from kyanite.config.settings import Name
 from kyanite.errors import ConfigError
 
 PREFIX = "KYANITE_"
@@ -120,14 +134,14 @@ def variable(parts: Parts) -> str:
 def _from_variable(name: str, text: str) -> Iterator[Entry]:
     parts = tuple(name[len(PREFIX) :].lower().split("__"))
     source = Source(f"environment {name}", name, loose=True)
-    if parts in leaves():
+    if kind_of(parts) is not None:
         return _entries(parts, text, source)
     if parts[0] == OPTIONS and all(parts):
         return _entries(parts, _option(name, parts, text), source)
-    if parts in sections():
-        example = next(variable(leaf) for leaf in leaves() if leaf[: len(parts)] == parts)
+    if is_table(parts):
+        example = next(variable(leaf) for leaf in _near(parts) if leaf[: len(parts)] == parts)
         raise ConfigError(f"{name} is a group of settings; name one of them, such as {example}")
-    hint = suggestion(name.upper(), map(variable, leaves()), "__")
+    hint = suggestion(name.upper(), map(variable, _near(parts)), "__")
     raise ConfigError(f"{name} is not a setting{hint}")
 
 
@@ -146,23 +160,27 @@ def _option(name: str, parts: Parts, text: str) -> Any:
 
 
 def _entries(parts: Parts, value: Any, source: Source) -> Iterator[Entry]:
-    if parts in leaves():
-        yield Entry(parts, _checked(parts, value, source), source.origin)
+    if parts[:1] == (WORKSPACES,) and len(parts) > 1 and not is_workspace_name(parts[1]):
+        raise source.error(f"{dotted(parts[:2])} names no workspace: that must be {expected(Name)}")
+    kind = kind_of(parts)
+    if kind is not None:
+        yield Entry(parts, _checked(parts, kind, value, source), source.origin)
     elif parts[:1] == (OPTIONS,):
         for path in literals(parts, value):
             raise source.error(_written_out(path))
         yield from _options(parts, value, source)
-    elif parts not in sections():
+    elif not is_table(parts):
         raise source.error(_unknown(parts))
     elif not isinstance(value, dict):
         raise source.error(f"{dotted(parts)} {refusal(parts, dict, value)}")
+    elif not value and parts[:1] == (WORKSPACES,):
+        yield Entry(parts, value, source.origin)  # a workspace can be named alone, as a provider can
     else:
         for name, item in value.items():
             yield from _entries((*parts, name), item, source)
 
 
-def _checked(parts: Parts, value: Any, source: Source) -> Any:
-    kind = leaves()[parts]
+def _checked(parts: Parts, kind: Any, value: Any, source: Source) -> Any:
     try:
         return converted(value, kind, loose=source.loose)
     except (msgspec.ValidationError, UnicodeEncodeError):
@@ -190,8 +208,19 @@ def _checked_text(text: str) -> str:
     return text
 
 
+def _near(parts: Parts) -> list[Parts]:
+    """Return the paths of settings that one may have meant by this path."""
+    if parts[0] == WORKSPACES:
+        name = parts[1] if len(parts) > 1 else "NAME"
+        return [(WORKSPACES, name, leaf) for leaf in own_leaves()]
+    return list(leaves())
+
+
 def _unknown(parts: Parts) -> str:
-    known = [dotted(path) for path in (*leaves(), *sections(), (OPTIONS,)) if path]
+    near = _near(parts)
+    if parts[0] != WORKSPACES:
+        near += [*filter(None, sections()), (OPTIONS,), (WORKSPACES,)]
+    known = map(dotted, near)
     return f"{dotted(parts)} is not a setting{suggestion(dotted(parts), known)}"
 
 

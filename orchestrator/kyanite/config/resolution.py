@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from kyanite.config.notation import dotted, value_text
-from kyanite.config.secrecy import Parts, holds_secret, is_reference, is_secret
+from kyanite.config.secrecy import NAMING, Parts, holds_secret, is_reference, is_secret
 from kyanite.config.settings import Settings
 from kyanite.logs import HIDDEN
 
@@ -39,7 +39,7 @@ class Resolved:
     origins: Mapping[str, str]
 
     def rows(self) -> list[Row]:
-        """Return every setting in the order of the commented file, then the options of providers."""
+        """Return every setting in the order of the commented file; what stands under a name, as far as it is given."""
         return [
             Row(dotted(parts), _shown(parts, value), self.origins.get(dotted(parts), DEFAULT))
             for parts, value in _values(self.settings)
@@ -118,16 +118,18 @@ def _is_within(parts: Parts, table: Parts) -> bool:
 
 
 def _values(settings: Settings) -> Iterator[tuple[Parts, Any]]:
-    for name in Settings.__struct_fields__:
-        if name != "providers":
-            yield from _leaves((name,), getattr(settings, name))
-    for provider, options in settings.providers.items():
-        yield from _leaves(("providers", provider), options)
+    for section in Settings.__struct_fields__:
+        value = getattr(settings, section)
+        if section in NAMING:
+            for name, inner in value.items():
+                yield from _leaves((section, name), inner)
+        else:
+            yield from _leaves((section,), value)
 
 
 def _leaves(parts: Parts, value: Any) -> Iterator[tuple[Parts, Any]]:
     if isinstance(value, msgspec.Struct):
-        value = msgspec.structs.asdict(value)
+        value = {name: item for name, item in msgspec.structs.asdict(value).items() if item is not None}
     if isinstance(value, dict) and value and not (is_secret(parts) and is_reference(value)):
         for name, item in value.items():
             yield from _leaves((*parts, name), item)
@@ -136,8 +138,8 @@ def _leaves(parts: Parts, value: Any) -> Iterator[tuple[Parts, Any]]:
 
 
 def _table(parts: Parts) -> Parts:
-    """Return the table of the file that a setting stands in: its section, or its provider."""
-    return parts[:2] if parts[0] == "providers" else parts[:-1]
+    """Return the table of the file that a setting stands in: its section, its provider, or its workspace."""
+    return parts[:2] if parts[0] in NAMING else parts[:-1]
 
 
 def _shown(parts: Parts, value: Any) -> str:

@@ -13,20 +13,40 @@ from msgspec import Meta, Struct, ValidationError
 
 from kyanite.config.notation import value_text
 from kyanite.config.secrecy import Parts, holds_secret
-from kyanite.config.settings import Settings
+from kyanite.config.settings import Name, Settings, WorkspaceSettings
 from kyanite.logs import HIDDEN
 
 OPTIONS = "providers"
+WORKSPACES = "workspaces"
 SHOWN_MAX = 80
 _PLAIN = {bool: "true or false", int: "a whole number", float: "a number", str: "text", dict: "a table", list: "a list"}
 
 
 @cache
 def leaves() -> dict[Parts, Any]:
-    """Return the type of each setting by its path, in the order of the file, without options of providers."""
+    """Return the type of each setting by its path, in the order of the file, without those that stand under a name."""
     found = dict(_leaves(Settings, ()))
     del found[OPTIONS,]
+    del found[WORKSPACES,]
     return found
+
+
+@cache
+def own_leaves() -> dict[str, Any]:
+    """Return the type of each setting that a workspace can have to itself: `workspaces.NAME` and this name."""
+    return {parts[0]: kind for parts, kind in _leaves(WorkspaceSettings, ())}
+
+
+def kind_of(parts: Parts) -> Any:
+    """Return the type of the setting of this path, also of one workspace's; `None` if there is none."""
+    if parts[:1] == (WORKSPACES,) and len(parts) == 3:
+        return own_leaves().get(parts[2])
+    return leaves().get(parts)
+
+
+def is_table(parts: Parts) -> bool:
+    """Return whether settings stand under this path, which is a table, also one workspace's."""
+    return parts in sections() or (parts[:1] == (WORKSPACES,) and len(parts) <= 2)
 
 
 @cache
@@ -42,6 +62,15 @@ def _leaves(struct: type[Struct], above: Parts) -> Iterable[tuple[Parts, Any]]:
             yield from _leaves(field.type, parts)
         else:
             yield parts, field.type
+
+
+def is_workspace_name(name: str) -> bool:
+    """Return whether a workspace may be called this."""
+    try:
+        msgspec.convert(name, Name)
+    except ValidationError:
+        return False
+    return True
 
 
 def converted(value: Any, kind: Any, *, loose: bool = False) -> Any:

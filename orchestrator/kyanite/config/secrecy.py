@@ -20,6 +20,8 @@ from kyanite.logs import HIDDEN, SECRET_WORDS, logger
 Parts = tuple[str, ...]
 Visit = Callable[[Parts, Any], Any]
 
+NAMING = {"providers", "workspaces"}
+"""Tables that hold a table for each name."""
 FILE_BYTES_MAX = 65_536
 _SECRET_WORDS = {word.replace("_", "") for word in SECRET_WORDS}
 _ABOUT = {
@@ -49,9 +51,9 @@ def names_secret(name: str) -> bool:
 def is_secret(parts: Parts) -> bool:
     """Return whether the setting of this path is a secret: by its own name, or by that of a table around it.
 
-    The name of a provider says nothing about its options.
+    The name of a provider or of a workspace says nothing about what is set for it.
     """
-    return any(names_secret(part) for part in (parts[2:] if parts[0] == "providers" else parts))
+    return any(names_secret(part) for part in (parts[2:] if parts[0] in NAMING else parts))
 
 
 def is_reference(value: object) -> bool:

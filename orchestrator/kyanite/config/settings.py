@@ -6,6 +6,7 @@ import os
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import asdict, replace
 
 from kyanite.config.secrecy import masked
 from kyanite.core.backoff import CENTURY_S, Backoff, Seconds
@@ -24,6 +25,7 @@ SmallBytes = Annotated[int, Meta(ge=0, le=1 << 20, description="a number of byte
 Positive = Annotated[int, Meta(ge=1, description="a whole number of at least 1")]
 Whole = Annotated[int, Meta(ge=0, description="a whole number of at least 0")]
 Cores = Annotated[float, Meta(ge=0, description="a number of at least 0")]
+PerSecond = Annotated[float, Meta(ge=0, description="a number of at least 0")]
 Address = Annotated[
     str,
     Meta(
@@ -105,14 +107,39 @@ class TlsSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
     key: str = ""
 
 
+class QuotaSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one workspace may have: jobs that have not ended, bytes of blobs, submits, and readers of its events.
+
+    0 bytes or 0 submits a second mean no bound.
+    """
+
+    open_jobs_max: Positive = 1_000_000
+    stored_bytes_max: Whole = 0
+    submits_per_s: PerSecond = 0.0
+    event_streams_max: Positive = 10_000
+
+
+class WorkspaceSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one workspace may have that is not as `quota` says; `None` is as it says."""
+
+    open_jobs_max: Positive | None = None
+    stored_bytes_max: Whole | None = None
+    submits_per_s: PerSecond | None = None
+    event_streams_max: Positive | None = None
+
+
 class ServerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The daemon, `kyanite serve`. Port 0 is any that is free."""
+    """The daemon, `kyanite serve`. Port 0 is any that is free; 0 requests a second mean no bound."""
 
     listen: Address = "127.0.0.1:8473"
     drain_s: Seconds = 30.0
     keys_required: bool = False
     link_life_s: MinuteOrMore = 86_400.0
     request_patience_s: MomentOrMore = 300.0
+    heartbeat_s: MomentOrMore = 15.0
+    connections_max: Positive = 20_000
+    requests_max: Positive = 1_000
+    requests_per_s: PerSecond = 0.0
     tls: TlsSettings = TlsSettings()
 
 
@@ -126,8 +153,9 @@ class LogSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set. `providers` holds the keyword arguments of each provider, by entry-point name.
 
-    A secret among them is `{"env": "NAME"}` or `{"file": "/path"}`, and read when the provider is made. The bounds
-    are checked where settings are read (`load`, `resolve`); one made in code is taken as it is.
+    A secret among them is `{"env": "NAME"}` or `{"file": "/path"}`, and read when the provider is made. `workspaces`
+    holds what single workspaces may have, by name. The bounds are checked where settings are read (`load`, `resolve`);
+    one made in code is taken as it is.
     """
 
     workspace: Name = "default"
@@ -137,6 +165,13 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     queue: QueueSettings = QueueSettings()
     limits: LimitSettings = LimitSettings()
     retry: Backoff = Backoff()
+    quota: QuotaSettings = QuotaSettings()
+    workspaces: dict[Name, WorkspaceSettings] = {}
     server: ServerSettings = ServerSettings()
     log: LogSettings = LogSettings()
     providers: dict[str, dict[str, Any]] = {}
+
+    def quota_of(self, workspace: str) -> QuotaSettings:
+        """Return what a workspace may have: `quota`, with its own values in place of those."""
+        own = asdict(self.workspaces.get(workspace, WorkspaceSettings()))
+        return replace(self.quota, **{name: value for name, value in own.items() if value is not None})

@@ -28,6 +28,8 @@ class Event(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag
     time: datetime = EPOCH
     event_id: str = ""
     position: int = 0
+    traceparent: str | None = None
+    """The trace that brought it about, as the header of W3C Trace Context has it."""
 
 
 class Submitted(Event, gc=False, frozen=True, kw_only=True, tag=True):

@@ -123,6 +123,8 @@ class JobDetails(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True
     error_data: ErrorData | None = None
     additional_properties: dict[str, Any] = field(default_factory=dict)
     session_id: str | None = None
+    traceparent: str | None = None
+    """The trace that the submit was part of: the header of W3C Trace Context."""
 
     # Identity and order.
     workspace: str = "default"

@@ -33,19 +33,26 @@ class Ready(Struct, gc=False):
         return (self.rank, self.job_id)
 
 
+@dataclass(slots=True, eq=False)
+class Slots:
+    """How many more jobs of a target may execute now. The queues of all workspaces share those of one target."""
+
+    free: int
+
+
 class ReadyQueue:
     """A priority heap, lowest key first, from which any job can be taken out in constant time.
 
     Removed jobs stay in the heap as dead entries until they surface, or until half of it is dead.
     """
 
-    __slots__ = ("_heap", "_jobs", "slots_free", "target", "workspace")
+    __slots__ = ("_heap", "_jobs", "slots", "target", "workspace")
 
-    def __init__(self, workspace: str, target: str, slots: int) -> None:
-        """Make an empty queue for one workspace's jobs of one target that may execute `slots` at once."""
+    def __init__(self, workspace: str, target: str, slots: Slots) -> None:
+        """Make an empty queue for one workspace's jobs of one target."""
         self.workspace = workspace
         self.target = target
-        self.slots_free = slots
+        self.slots = slots
         self._heap: list[Key] = []
         self._jobs: dict[str, Ready] = {}
 
@@ -161,7 +168,7 @@ def assign(queues: Iterable[ReadyQueue], free: Pool, turn: Turn, passes_max: int
     occupies the same kind of resource starts before it does.
     """
     assignments: list[Assignment] = []
-    heads = {queue: ready for queue in queues if queue.slots_free > 0 and (ready := queue.peek()) is not None}
+    heads = {queue: ready for queue in queues if queue.slots.free > 0 and (ready := queue.peek()) is not None}
     while heads:
         chosen = _choose(heads, free, turn, passes_max)
         if chosen is None:
@@ -169,11 +176,12 @@ def assign(queues: Iterable[ReadyQueue], free: Pool, turn: Turn, passes_max: int
         ready = heads.pop(chosen)
         chosen.pop()
         free.take(ready.needs)
-        chosen.slots_free -= 1
+        chosen.slots.free -= 1
         turn.served(chosen.workspace)
         assignments.append(Assignment(chosen, ready))
-        following = chosen.peek() if chosen.slots_free > 0 else None
-        if following is not None:
+        if chosen.slots.free <= 0:
+            heads = {queue: ready for queue, ready in heads.items() if queue.slots is not chosen.slots}
+        elif (following := chosen.peek()) is not None:
             heads[chosen] = following
     return assignments
 

@@ -3,28 +3,60 @@
 Where keys are required, each request carries a valid one. Elsewhere, on loopback, a request without a key may do all;
 but one that a web page had a browser send is refused, since the page may come from anywhere. A key that is carried is
 looked at as soon as one was ever made: until then any will do, for the clients of the service must send one.
+
+The key of the daemon's own door (see `door`) opens all.
+
+A key opens one workspace, whatever name stands in a path of the service: scripts name their own. Who may reach all, by
+a key of scope `operate` or without any, chooses one by the header `Kyanite-Workspace`, or by such a path if it names
+one that the configuration knows.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
+from contextlib import nullcontext
 from functools import lru_cache
+from hmac import compare_digest
 from ipaddress import ip_address
+from typing import NamedTuple
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from yarl import URL
 
+from kyanite.http.admission import Admission
 from kyanite.http.answers import failure
 from kyanite.http.keys import Keys
 from kyanite.http.scopes import Scope
-from kyanite.http.service import ACCESS, Service
+from kyanite.http.service import ACCESS, WORKSPACE, Service, State
 from kyanite.logs import logger
 
 OPEN: web.AppKey[frozenset[web.AbstractResource]] = web.AppKey("open", frozenset)
 """The resources that ask for no key."""
 
+
+class Rule(NamedTuple):
+    """What a route asks for, whether it brings new work, and whether its answer goes on as events come."""
+
+    scope: Scope
+    takes_work: bool = False
+    streams: bool = False
+
+
+class Grant(NamedTuple):
+    """What a client may do, in which workspace (`None`: in all), and what tells it from other clients."""
+
+    scope: Scope
+    workspace: str | None
+    client: str
+
+
+RULES: web.AppKey[dict[tuple[str, str], Rule]] = web.AppKey("rules", dict)
+"""The rules of routes that say what they ask for, by method and canonical path; for the others see `rule`."""
+
 KEY_HEADER = "x-ms-quantum-api-key"
+WORKSPACE_HEADER = "Kyanite-Workspace"
 RETRY_AFTER_S = 5
 
 _ROUTES = (
@@ -44,34 +76,67 @@ _WORK = r".*/(jobs|sessions)/\{\}"
 
 def guarded(service: Service, keys: Keys) -> Middleware:
     """Return the middleware that lets nobody do what they may not."""
+    admission = Admission(service.settings.server)
+    clock = asyncio.get_running_loop().time
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         resource = request.match_info.route.resource
         if resource is not None and resource in request.app[OPEN]:
             return await handler(request)
-        granted = _granted(request, keys, required=service.state.keys_required)
-        if isinstance(granted, web.Response):
-            return granted
-        if resource is not None:  # else it is told that there is nothing
-            needed, takes_work = rule(request.method, resource.canonical)
-            if granted < needed:
-                return _forbidden(f"this asks for a key of scope {needed.name.lower()}, not {granted.name.lower()}")
-            if takes_work and service.state.draining:
-                return _draining()
-        request[ACCESS] = granted
-        return await handler(request)
+        grant = _by_door(request, service.state) or _granted(request, keys, required=service.state.keys_required)
+        admission.check(_address(request) if isinstance(grant, web.Response) else grant.client, clock())
+        if isinstance(grant, web.Response):
+            return grant
+        asks = _rule(request, resource)
+        if grant.scope < asks.scope:
+            return _forbidden(f"this takes a key of scope {asks.scope.name.lower()}, not {grant.scope.name.lower()}")
+        if asks.takes_work and service.state.draining:
+            return _draining()
+        asked = request.headers.get(WORKSPACE_HEADER)
+        if grant.workspace is not None and asked not in {None, grant.workspace}:
+            return _forbidden("the key is one of another workspace")
+        with nullcontext() if asks.streams else admission.answering(grant.client):
+            request[ACCESS] = grant.scope
+            request[WORKSPACE] = await service.tenant(grant.workspace or asked or _in_path(request, service))
+            return await handler(request)
 
     return guard
 
 
-def _granted(request: web.Request, keys: Keys, *, required: bool) -> Scope | web.Response:
+def _in_path(request: web.Request, service: Service) -> str:
+    """Return the workspace that a path of the service's names, if there is such a one, else the first."""
+    named = request.match_info.get("workspace")
+    known = named in service.settings.workspaces or named in service.state.tenants
+    return named if named is not None and known else service.workspace.name
+
+
+def _rule(request: web.Request, resource: web.AbstractResource | None) -> Rule:
+    """Return what the request's route asks for; where there is none, it takes nothing to be told so."""
+    if resource is None:
+        return Rule(Scope.READ)
+    method = "GET" if request.method == "HEAD" else request.method
+    return request.app[RULES].get((method, resource.canonical)) or rule(request.method, resource.canonical)
+
+
+def _address(request: web.Request) -> str:
+    return f"address {request.remote}"
+
+
+def _by_door(request: web.Request, state: State) -> Grant | None:
+    """Return what opens to a request that carries the key of the daemon's own door, if this one does."""
+    carried = (_carried(request) or "").encode(errors="surrogatepass")
+    its_own = state.door_key and compare_digest(carried, state.door_key.encode())
+    return Grant(Scope.OPERATE, None, "door") if its_own else None
+
+
+def _granted(request: web.Request, keys: Keys, *, required: bool) -> Grant | web.Response:
     """Return what the request may do, or the answer to it if that is nothing."""
     carried = _carried(request)
     if carried is not None and (required or keys.ever_made()):
         key = keys.find(carried)
         if key is not None:
-            return key.granted
+            return Grant(key.granted, None if key.granted is Scope.OPERATE else key.workspace, f"key {key.id}")
         logger().info("key refused", remote=request.remote)
         return _unauthorized("this key is not known, or was revoked")
     if required:
@@ -82,7 +147,7 @@ def _granted(request: web.Request, keys: Keys, *, required: bool) -> Scope | web
     origin = request.headers.get("Origin")
     if origin is not None and origin.lower() != f"{request.scheme}://{host}".lower():
         return _forbidden("without a key, pages of other origins may not use this")
-    return Scope.ADMIN
+    return Grant(Scope.OPERATE, None, _address(request))
 
 
 def is_loopback(host: str) -> bool:
@@ -116,14 +181,14 @@ def _names_us(host: str) -> bool:
 
 
 @lru_cache(maxsize=256)
-def rule(method: str, canonical: str) -> tuple[Scope, bool]:
-    """Return what a route asks for, and whether it brings new work."""
+def rule(method: str, canonical: str) -> Rule:
+    """Return what a route asks for that does not say so itself."""
     path = re.sub(r"\{[^}]*\}", "{}", canonical)
     takes_work = method == "PUT" and re.fullmatch(_WORK, path) is not None
     for methods, pattern, scope in _ROUTES:
         if re.fullmatch(methods, method) and re.fullmatch(pattern, path):
-            return scope, takes_work
-    return Scope.ADMIN, takes_work
+            return Rule(scope, takes_work)
+    return Rule(Scope.ADMIN, takes_work)
 
 
 def _unauthorized(message: str) -> web.Response:

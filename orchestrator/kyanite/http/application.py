@@ -11,11 +11,14 @@ from secrets import token_hex
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from kyanite.http import azure, gateway, health
-from kyanite.http.access import OPEN, guarded
-from kyanite.http.answers import failure, refusal
+from kyanite.errors import KyaniteError
+from kyanite.http import azure, gateway, health, metrics, native
+from kyanite.http.access import OPEN, RULES, guarded
+from kyanite.http.answers import Failure, failure, is_native, refusal
+from kyanite.http.faults import fault
 from kyanite.http.keys import Keys
 from kyanite.http.service import SERVICE, Service
+from kyanite.http.tracing import traced
 from kyanite.logs import logger
 
 BODY_BYTES_MAX = 4 << 20
@@ -26,13 +29,18 @@ _QUERY = re.compile("[?&=]|%3[DF]|%26", re.IGNORECASE)
 
 def application(service: Service, keys: Keys) -> web.Application:
     """Return the application of a service whose workspace is open."""
-    app = web.Application(middlewares=(answered, guarded(service, keys)), client_max_size=BODY_BYTES_MAX)
+    around = (metrics.measured, traced, answered, guarded(service, keys))
+    app = web.Application(middlewares=around, client_max_size=BODY_BYTES_MAX)
     app[SERVICE] = service
+    app[RULES] = {}
     azure.add_routes(app, service)
+    metrics.add_routes(app, service)
+    native.add_routes(app, service, keys)
     with_key = frozenset(app.router.resources())
     # These two ask for no key: health tells nothing, and the signature in a blob's address says who may do what.
     health.add_routes(app)
     gateway.add_routes(app, service)
+    native.add_open_routes(app)
     app[OPEN] = frozenset(app.router.resources()) - with_key
     app.on_response_prepare.append(_signed_off())
     return app
@@ -41,6 +49,7 @@ def application(service: Service, keys: Keys) -> web.Application:
 @web.middleware
 async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer every request, whatever happens inside; what went wrong is logged here and not told to the client."""
+    response: web.StreamResponse
     try:
         response = await handler(request)
     except web.HTTPException as error:
@@ -49,11 +58,19 @@ async def answered(request: web.Request, handler: Handler) -> web.StreamResponse
         response = failure(400, "InvalidBody", "the body is not framed as its headers say")
     except ConnectionError:  # the client has gone: nobody reads this
         response = failure(400, "ConnectionLost", "the connection was lost")
+    except KyaniteError as error:
+        response = fault(error) or _unforeseen(request)
     except Exception:  # noqa: BLE001  # nobody above would do better
-        logger().exception("request failed", method=request.method, path=_path(request))
-        return failure(500, "InternalServerError", "the daemon could not do this; its log says why")
+        response = _unforeseen(request)
+    if isinstance(response, Failure) and is_native(request.path):
+        response.as_problem()
     _log(request, response)
     return response
+
+
+def _unforeseen(request: web.Request) -> Failure:
+    logger().exception("request failed", method=request.method, path=_path(request))
+    return failure(500, "InternalServerError", "the daemon could not do this; its log says why")
 
 
 def _log(request: web.Request, response: web.StreamResponse) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -16,13 +17,23 @@ _BAD_REQUEST = 400
 class Connection(web.RequestHandler):
     """Tells neither the log nor the client what such a request said: a key may stand in it, or a signature."""
 
-    __slots__ = ()
+    __slots__ = ("when_lost",)
+
+    when_lost: Callable[[], None] | None
+    """Called when the client has gone, for a handler that would only notice when it writes."""
 
     def __init__(self, server: web.Server, **options: Any) -> None:
         """Take what the server hands out; `options` are aiohttp's."""
         # Without a log of accesses: what is typed as one may be none.
         chosen: dict[str, Any] = {"logger": logging.getLogger("kyanite.http"), "access_log": None, **options}
         super().__init__(server, **chosen)
+        self.when_lost = None
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Tell whoever wants to know."""
+        super().connection_lost(exc)
+        if self.when_lost is not None:
+            self.when_lost()
 
     def handle_error(
         self,

@@ -37,10 +37,12 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     name: str
-    scope: Annotated[str, Meta(pattern=r"^(?:read|submit|admin)\Z")]
+    scope: Annotated[str, Meta(pattern=r"^(?:read|submit|admin|operate)\Z")]
     digest: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
     creation_time: datetime
     revocation_time: datetime | None = None
+    workspace: str | None = None
+    """The one that it opens. Of scope `operate`, it opens all, and the one of the daemon unless it is told another."""
 
     @property
     def scopes(self) -> list[str]:
@@ -54,17 +56,24 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Keys:
-    """The keys in a data folder. Other processes may make and revoke keys meanwhile: each look finds the newest."""
+    """The keys in a data folder. Other processes may make and revoke keys meanwhile: each look finds the newest.
 
-    def __init__(self, folder: str | Path) -> None:
+    `workspace` is the daemon's own. Keys that name none open it: those made before there were several, and operators'.
+    """
+
+    def __init__(self, folder: str | Path, workspace: str = "default") -> None:
         """Read nothing yet; the folder need not exist."""
         self.folder = Path(folder).expanduser()
+        self.workspace = workspace
         self._file = str(self.folder / FILE)  # as text, which is looked at in a microsecond, and a `Path` in five
         self._seen: tuple[int, int, int] | None = None
         self._keys: dict[str, Key] = {}
 
-    def create(self, name: str = "", scope: Scope = Scope.SUBMIT) -> tuple[Key, str]:
-        """Make a key, and return it with its text, which is kept nowhere. Raises `OSError`, `ConfigError`."""
+    def create(self, name: str = "", scope: Scope = Scope.SUBMIT, workspace: str | None = None) -> tuple[Key, str]:
+        """Make a key, and return it with its text, which is kept nowhere. Raises `OSError`, `ConfigError`.
+
+        It opens this workspace, or else the daemon's own; of scope `operate`, it opens all.
+        """
         secret = token_hex(SECRET_BYTES)
         key = Key(
             id=token_hex(5),
@@ -72,10 +81,11 @@ class Keys:
             scope=scope.name.lower(),
             digest=_digest(secret),
             creation_time=datetime.now(UTC),
+            workspace=None if scope is Scope.OPERATE else workspace,
         )
         with self._changing() as keys:
             keys[key.id] = key
-        return key, f"{PREFIX}_{key.id}_{secret}"
+        return self._named(key), f"{PREFIX}_{key.id}_{secret}"
 
     def revoke(self, key_id: str) -> Key | None:
         """Let a key open nothing from now on, and return it; `None` if there is none of this id."""
@@ -83,12 +93,12 @@ class Keys:
             key = keys.get(key_id)
             if key is not None and key.revocation_time is None:
                 key = keys[key_id] = msgspec.structs.replace(key, revocation_time=datetime.now(UTC))
-        return key
+        return key and self._named(key)
 
     def all(self) -> list[Key]:
         """Return every key that was ever made, the oldest first. Raises `ConfigError` if the file is not readable."""
         self._look()
-        return list(self._keys.values())
+        return [self._named(key) for key in self._keys.values()]
 
     def ever_made(self) -> bool:
         """Tell whether a key was ever made."""
@@ -105,7 +115,11 @@ class Keys:
         prefix, key_id, secret = (*text.split("_", 2), "", "")[:3]
         key = self._keys.get(key_id) if prefix == PREFIX else None
         is_it = compare_digest(_digest(secret), key.digest if key else _NO_DIGEST)
-        return key if key and is_it and key.revocation_time is None else None
+        return self._named(key) if key and is_it and key.revocation_time is None else None
+
+    def _named(self, key: Key) -> Key:
+        """Return the key with the workspace that it opens; the file goes on naming none, for other daemons' sake."""
+        return key if key.workspace is not None else msgspec.structs.replace(key, workspace=self.workspace)
 
     def _look(self) -> None:
         """Read the file if it is another than the last time."""

@@ -13,4 +13,6 @@ class Scope(IntEnum):
     SUBMIT = 2
     """Upload, submit, amend and cancel."""
     ADMIN = 3
-    """Remove for good, and whatever else there is."""
+    """Remove for good, and whatever else there is in a workspace."""
+    OPERATE = 4
+    """All workspaces, and the daemon itself."""

@@ -8,6 +8,16 @@ from __future__ import annotations
 
 from kyanite.ports.blobs import Blob, BlobStore, Content
 from kyanite.ports.clock import Clock, Entropy
+from kyanite.ports.faces import (
+    Faces,
+    JobsFace,
+    LogFace,
+    Request,
+    SessionsFace,
+    SubmissionFace,
+    Subscription,
+    TargetsFace,
+)
 from kyanite.ports.jobs import (
     COUNTS,
     ORDERS,
@@ -31,12 +41,20 @@ __all__ = [
     "Content",
     "Cursor",
     "Entropy",
+    "Faces",
     "JobQuery",
     "JobStore",
+    "JobsFace",
+    "LogFace",
     "Provider",
+    "Request",
     "SessionQuery",
+    "SessionsFace",
     "SortKey",
+    "SubmissionFace",
     "Subscriber",
+    "Subscription",
+    "TargetsFace",
     "Task",
     "Write",
     "microseconds",

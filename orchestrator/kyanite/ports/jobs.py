@@ -129,6 +129,10 @@ class JobStore(ABC):
         """Count jobs in the store, by one of `COUNTS`, or all under the empty string. Never stalls a commit."""
 
     @abstractmethod
+    async def workspaces(self) -> list[str]:
+        """Return the workspaces that have jobs, by name. Never stalls a commit."""
+
+    @abstractmethod
     async def events(self, after: int, limit: int, job: tuple[str, str] | None = None) -> list[Event]:
         """Return events in order: the whole log's with `position > after`, or those of one (workspace, job id) with
         `version > after`; a purged job's too.

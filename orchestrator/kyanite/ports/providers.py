@@ -127,6 +127,13 @@ class Provider(ABC):
         Jobs may come meanwhile. What can not be got ready is no error here: a job will hear of it.
         """
 
+    def gauges(self) -> Mapping[str, float]:
+        """Return what operators may want to watch, such as workers and how many are busy: a few names, always the same.
+
+        Asked often, and must answer at once.
+        """
+        return {}
+
     async def diagnose(self) -> Sequence[Finding]:
         """Try out what the provider stands on, and say what was found; for `kyanite doctor`. Takes seconds at most.
 

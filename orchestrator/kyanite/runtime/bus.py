@@ -36,6 +36,8 @@ class Bus:
         """Whether the log grows in another process, so that nobody will wake us."""
         self.position = 0
         """The newest position announced."""
+        self.overseers: list[Callable[[Progressed], None]] = []
+        """Called with the progress of every job."""
         self._store = store
         self._sleeping: list[asyncio.Future[None]] = []
         self._finals: dict[Address, list[asyncio.Future[JobDetails]]] = {}
@@ -47,7 +49,8 @@ class Bus:
 
     def announce(self, change: Change) -> None:
         """Take note of a committed change; the journal's listener."""
-        self.position = change.position
+        # After a failure, one may be announced later than its successors.
+        self.position = max(self.position, change.position)
         if self._sleeping:
             sleeping, self._sleeping = self._sleeping, []
             for reader in sleeping:
@@ -130,6 +133,8 @@ class Bus:
         self._newest[address] = progress
         for watcher in self._watchers.get(address, ()):
             watcher(progress)
+        for overseer in self.overseers:
+            overseer(progress)
 
     def newest(self, address: Address) -> Progressed | None:
         """Return the newest progress of an executing job."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass
 
 import anyio
@@ -25,7 +26,7 @@ from kyanite.core.events import (
     Submitted,
 )
 from kyanite.core.job import JobDetails, Needs, Status, Target
-from kyanite.core.queueing import Assignment, Pool, Turn, assign
+from kyanite.core.queueing import Assignment, Pool, Slots, Turn, assign
 from kyanite.errors import InvalidRequest, JobNotFound
 from kyanite.ports import JobQuery, JobStore, Provider
 from kyanite.runtime.execution import Execution, Surroundings, patiently
@@ -33,6 +34,7 @@ from kyanite.runtime.lane import Lane
 from kyanite.runtime.records import Address, Change
 from kyanite.runtime.recovery import elsewhere, resume, unfinished
 from kyanite.runtime.runner import beyond, inspect_job, run_job
+from kyanite.runtime.trace import TRACEPARENT
 
 INSPECTIONS_MAX = 4
 
@@ -57,6 +59,7 @@ class Dispatcher:
         self._capacity = capacity
         self._whole = Pool(capacity.needs.cores, capacity.needs.memory_bytes, capacity.needs.gpus)
         self._free = Pool(capacity.needs.cores, capacity.needs.memory_bytes, capacity.needs.gpus)
+        self._slots: dict[str, Slots] = {}
         self._turn = Turn()
         self._tasks = tasks
         self._idle: list[asyncio.Future[Assignment]] = []
@@ -64,6 +67,8 @@ class Dispatcher:
         self._inspections = 0
         self._decision_due = False
         self._loop = asyncio.get_running_loop()
+        self._context = copy_context()
+        self._context.run(TRACEPARENT.set, None)
         self._reactions: dict[type[Event], Callable[[Lane, JobDetails], None]] = {
             Submitted: self._submitted,
             Inspected: self._inspected,
@@ -82,10 +87,13 @@ class Dispatcher:
         """Serve a target from now on: what was interrupted first, then what waits. Raises `InvalidRequest`."""
         if (workspace, target.id) in self.lanes:
             raise InvalidRequest("target", f"{target.id!r} is registered already")
-        lane = self.lanes[workspace, target.id] = Lane(workspace, target, provider, self._capacity.queue_window)
+        slots = self._slots.setdefault(target.id, Slots(target.slots))
+        lane = Lane(workspace, target, provider, self._capacity.queue_window, slots)
+        self.lanes[workspace, target.id] = lane
         self._tasks.start_soon(self._take_up, lane)
 
     async def _take_up(self, lane: Lane) -> None:
+        TRACEPARENT.set(None)  # whoever attached the target has nothing to do with what was interrupted
         # Found whole before the first is resumed: afterwards the store also shows what this process executes.
         interrupted = await patiently(
             self._around.entropy, unfinished, self._store, lane.queue.workspace, lane.target.id
@@ -229,7 +237,8 @@ class Dispatcher:
         """Decide once for everything that happens in this turn of the event loop."""
         if not self._decision_due and not self._stopped:
             self._decision_due = True
-            self._loop.call_soon(self._decide)
+            # Not in the context of whoever asks, which may be that of another job's trace: tasks are started there.
+            self._loop.call_soon(self._decide, context=self._context)
 
     def _decide(self) -> None:
         self._decision_due = False
@@ -261,10 +270,11 @@ class Dispatcher:
             row = self._around.journal.current((queue.workspace, ready.job_id))
             try:
                 if row is not None:
+                    TRACEPARENT.set(row.traceparent)  # this task began in the context of whatever woke the dispatcher
                     await run_job(self._around, lane.provider, row, self.driven)
             finally:
                 self._free.give(ready.needs)
-                queue.slots_free += 1
+                queue.slots.free += 1
                 if self._nothing_driven is not None and not self.driven and not self._nothing_driven.done():
                     self._nothing_driven.set_result(None)
             self._decide_soon()
@@ -273,6 +283,7 @@ class Dispatcher:
             assignment = await turn
 
     async def _inspect(self, lane: Lane, details: JobDetails) -> None:
+        TRACEPARENT.set(details.traceparent)
         try:
             await inspect_job(self._around, lane.provider, details, self._capacity.needs)
         finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import anyio
@@ -16,15 +16,16 @@ import anyio.abc
 
 from kyanite.blobs.transfer import Transfer
 from kyanite.config import Settings
-from kyanite.core.job import Status
-from kyanite.ports import BlobStore, Clock, Entropy, JobQuery, JobStore, Provider
+from kyanite.ports import BlobStore, Clock, Entropy, JobStore, Provider, Subscription
 from kyanite.runtime.bus import Bus
+from kyanite.runtime.census import Census
 from kyanite.runtime.dispatcher import Capacity, Dispatcher
 from kyanite.runtime.execution import Limits, Surroundings
+from kyanite.runtime.feed import Feed
 from kyanite.runtime.housekeeping import sweep_forever
 from kyanite.runtime.journal import Journal
-from kyanite.runtime.records import Change
-from kyanite.runtime.subscriptions import Subscription, Subscriptions
+from kyanite.runtime.quotas import Quotas
+from kyanite.runtime.subscriptions import Subscriptions
 
 
 @dataclass(frozen=True)
@@ -53,22 +54,32 @@ class Engine:
         self.settings = settings
         self.drives = drives
         """Whether jobs are executed here; else they are only submitted, changed and looked at."""
-        self.storage = storage
+        self.quotas = Quotas(settings, storage.blobs, storage.clock, driving)
+        self.storage = storage = replace(storage, blobs=self.quotas.bounded)
         store, blobs, clock, entropy = storage.store, storage.blobs, storage.clock, storage.entropy
         self.transfer = Transfer(blobs)
         self.bus = Bus(store)
         self.journal = Journal(store, clock, entropy)
         limits = settings.limits
         patience = Limits(limits.cancel_grace_s, settings.retry, limits.restarts_max, limits.progress_interval_s)
-        around = Surroundings(self.journal, blobs, self.bus, clock, entropy, patience)
+        around = Surroundings(self.journal, self.quotas.counted, self.bus, clock, entropy, patience)
         capacity = Capacity(limits.machine(), settings.queue.window)
         self.dispatcher = Dispatcher(around, store, capacity, driving)
-        self.waiting = 0
-        """Jobs that wait, in memory and in the store."""
+        self.census = Census()
+        self.workspaces: list[str] = []
+        """The workspaces that are served, in the order in which they were opened."""
+        self._providers: list[Provider] = []
+        self._opening = anyio.Lock()
         self._driving = driving
         self._listening = listening
         self._subscriptions = Subscriptions(self.bus, store, clock, entropy)
-        self.journal.listeners += [self.dispatcher.recorded, self._count, self.bus.announce]
+        self.feed = Feed(self.journal, self.bus, store, entropy, beat_s=settings.server.heartbeat_s)
+        self.journal.listeners += [
+            self.dispatcher.recorded,
+            self.census.recorded,
+            self.quotas.recorded,
+            self.bus.announce,
+        ]
 
     async def start(self, providers: Sequence[Provider], committing: anyio.abc.TaskGroup, *, read_only: bool) -> None:
         """Begin to record, and to drive; a read-only engine only looks, at a log that grows elsewhere."""
@@ -78,30 +89,38 @@ class Engine:
         self.bus.polls = read_only
         if read_only:
             return
-        query = JobQuery(workspace=settings.workspace, status=(Status.WAITING,))
-        self.waiting = (await storage.store.count(query)).get("", 0)
-        if not self.drives:
-            return
-        self._driving.start_soon(
-            sweep_forever, storage.blobs, storage.store, storage.clock, settings.limits.orphan_age_s
-        )
-        for provider in providers:
-            self.attach(provider)
+        if self.drives:
+            self._providers += providers
+            self._driving.start_soon(
+                sweep_forever, storage.blobs, storage.store, storage.clock, settings.limits.orphan_age_s
+            )
+        await self.serve(settings.workspace)
+
+    async def serve(self, workspace: str) -> None:
+        """Take in jobs of one more workspace, and drive those that it has; nothing happens if it is served already."""
+        async with self._opening:
+            if workspace in self.workspaces:
+                return
+            await self.census.take_in(self.storage.store, workspace)
+            self.quotas.begin(workspace, self.census.unended(workspace))
+            self.workspaces.append(workspace)
+            for provider in self._providers:
+                self._attach(workspace, provider)
 
     def attach(self, provider: Provider) -> None:
-        """Serve a provider's targets. Raises `InvalidRequest` if one of them is served already."""
-        if not self.drives:
-            return
+        """Serve a provider's targets in every workspace. Raises `InvalidRequest` if one of them is served already."""
+        if self.drives:
+            for workspace in self.workspaces:
+                self._attach(workspace, provider)
+            self._providers.append(provider)
+
+    def _attach(self, workspace: str, provider: Provider) -> None:
         for target in provider.targets():
-            self.dispatcher.attach(self.settings.workspace, target, provider)
+            self.dispatcher.attach(workspace, target, provider)
 
     def listen(self, subscription: Subscription) -> None:
         """Deliver to a subscriber from now on."""
         self._listening.start_soon(self._subscriptions.deliver, subscription, self.bus.position)
-
-    def _count(self, change: Change) -> None:
-        was_waiting = change.before is not None and change.before.status is Status.WAITING
-        self.waiting += (change.after.status is Status.WAITING) - was_waiting
 
 
 @asynccontextmanager
@@ -143,6 +162,7 @@ async def running(
                 with anyio.CancelScope(shield=True):
                     await engine.journal.close()
                 engine.bus.close()
+                engine.feed.close()
                 listening.cancel_scope.deadline = anyio.current_time() + settings.limits.shutdown_grace_s
 
 

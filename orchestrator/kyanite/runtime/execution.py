@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
-import msgspec
 
 from kyanite.blobs.keys import key_of, uri_of
+from kyanite.content import content_of
 from kyanite.core.backoff import Backoff, delay_s
 from kyanite.core.events import Checkpointed, Event, Intended, Progressed
 from kyanite.core.job import CostEstimate, JobDetails
-from kyanite.errors import BlobCorrupt, BlobExists, InvalidRequest, ProviderError, StoreUnavailable
+from kyanite.errors import BlobCorrupt, BlobExists, ProviderError, StoreUnavailable
 from kyanite.logs import logger
 from kyanite.ports import Blob, BlobStore, Clock, Content, Entropy
 from kyanite.runtime import envelope
@@ -125,7 +125,7 @@ class Execution:
         """Write this execution's output blob; each execution has one of its own name."""
         if self.output is not None:
             raise ProviderError("OutputWrittenTwice", "the output of this execution is written already")
-        raw, natural_type = encode_content(content, "output")
+        raw, natural_type = content_of(content, "output")
         attempt = self._first.attempt
         name = "outputData" if attempt <= 1 else f"outputData-{attempt}"
         key = f"{self._first.container}/{name}"
@@ -216,19 +216,3 @@ async def patiently(entropy: Entropy, action: Callable[..., Awaitable[T]], *argu
             failures += 1
             logger().warning("store unavailable", error=str(error), failures=failures)
             await anyio.sleep(delay_s(failures, PATIENCE, entropy.random()))
-
-
-def encode_content(content: Any, field: str) -> tuple[Content, str]:
-    """Return what can be stored for anything a caller may hand in, and its natural content type."""
-    if isinstance(content, bytes):
-        return content, "application/octet-stream"
-    if isinstance(content, bytearray | memoryview):
-        return bytes(content), "application/octet-stream"
-    if isinstance(content, str):
-        return content.encode(), "text/plain; charset=utf-8"
-    if isinstance(content, Path) or hasattr(content, "__aiter__"):
-        return content, "application/octet-stream"
-    try:
-        return msgspec.json.encode(content), "application/json"
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidRequest(field, f"can not be written as JSON: {error}") from error

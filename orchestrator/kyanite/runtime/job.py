@@ -16,10 +16,9 @@ from kyanite.core.events import Event, Progressed
 from kyanite.core.job import JobDetails, Status
 from kyanite.core.story import Story
 from kyanite.errors import BlobCorrupt, JobCancelled, JobEnded, JobFailed
-from kyanite.ports import Blob
+from kyanite.ports import Blob, JobsFace
 from kyanite.results import as_results
 from kyanite.runtime import attachments
-from kyanite.runtime.jobs import Jobs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,7 +29,7 @@ RESULTS_TIMEOUT_S = 300.0
 class Job:
     """A job of a workspace. `details` is the row as it was last seen; `refresh` and `wait` bring it up to date."""
 
-    def __init__(self, jobs: Jobs, details: JobDetails) -> None:
+    def __init__(self, jobs: JobsFace, details: JobDetails) -> None:
         """Hold a row of an open workspace."""
         self._jobs = jobs
         self.details = details
@@ -71,13 +70,13 @@ class Job:
             self.details = await self._jobs.final(self.id, timeout_s)
         return self
 
-    async def cancel(self, reason: str = "") -> Job:
+    async def cancel(self, reason: str = "", *, if_version: int | None = None) -> Job:
         """Ask for the job to be cancelled, and wait for its end, but no longer than the grace time allows.
 
         An ended job is left as it is. Afterwards `details` shows the end, whichever it was, or, if there is none yet,
-        `cancel_requested`.
+        `cancel_requested`. Raises `PreconditionFailed` if the job's `version` is not `if_version`.
         """
-        self.details = await self._jobs.request_cancel(self.id, reason)
+        self.details = await self._jobs.request_cancel(self.id, reason, if_version=if_version)
         return self
 
     async def amend(
@@ -87,9 +86,14 @@ class Job:
         tags: list[str] | tuple[str, ...] | None = None,
         metadata: dict[str, Any] | None = None,
         priority: int | None = None,
+        if_version: int | None = None,
     ) -> Job:
-        """Change labels at any time, or the priority while the job waits. Raises `InvalidRequest`."""
-        self.details = await self._jobs.amend(self.id, name=name, tags=tags, metadata=metadata, priority=priority)
+        """Change labels at any time, or the priority while the job waits.
+
+        Raises `InvalidRequest`, and `PreconditionFailed` if the job's `version` is not `if_version`.
+        """
+        changes = {"name": name, "tags": tags, "metadata": metadata, "priority": priority}
+        self.details = await self._jobs.amend(self.id, if_version=if_version, **changes)
         return self
 
     async def story(self) -> Story:

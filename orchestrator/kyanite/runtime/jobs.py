@@ -13,7 +13,7 @@ from kyanite.blobs.keys import key_of
 from kyanite.core.events import Event, Progressed
 from kyanite.core.job import JobDetails
 from kyanite.core.story import Story
-from kyanite.errors import BlobCorrupt, BlobMissing, InvalidRequest, JobNotFound, ReadOnly
+from kyanite.errors import BlobCorrupt, BlobMissing, InvalidRequest, JobNotFound, PreconditionFailed, ReadOnly
 from kyanite.ports import COUNTS, Blob
 from kyanite.runtime import attachments
 from kyanite.runtime.bus import POLL_S
@@ -34,13 +34,13 @@ CANCEL_MARGIN_S = 1.0
 class Jobs:
     """The jobs of an open workspace, one at a time."""
 
-    def __init__(self, engine: Engine, registry: Registry, *, read_only: bool) -> None:
-        """Ask this engine."""
+    def __init__(self, engine: Engine, registry: Registry, workspace: str, *, read_only: bool) -> None:
+        """Ask this engine for those of one workspace."""
         self._engine = engine
-        self._settings = settings = engine.settings
+        self._settings = engine.settings
         self._registry = registry
         self._read_only = read_only
-        self._workspace = settings.workspace
+        self._workspace = workspace
 
     async def fetch(self, job_id: str) -> JobDetails:
         """Return a job's newest row. Raises `JobNotFound`."""
@@ -133,13 +133,13 @@ class Jobs:
             raise BlobCorrupt(f"{key} is not what the job's row says it is")
         return blob
 
-    async def request_cancel(self, job_id: str, reason: str = "") -> JobDetails:
+    async def request_cancel(self, job_id: str, reason: str = "", *, if_version: int | None = None) -> JobDetails:
         """Record the wish to cancel a job; return its row when it has ended, or when the grace time is over."""
         engine = self._writable()
         row = await self.fetch(job_id)
         target = self._registry.get(row.target)
         row = await engine.journal.record(
-            (self._workspace, job_id), lambda now: tuple(cancel(now, target, reason, drives=engine.drives))
+            (self._workspace, job_id), lambda now: tuple(cancel(_expected(now, if_version), target, reason, drives=engine.drives))
         )
         if row.final or not engine.drives:
             return row
@@ -148,11 +148,11 @@ class Jobs:
         except TimeoutError:
             return await self.fetch(job_id)
 
-    async def amend(self, job_id: str, **changes: Any) -> JobDetails:
+    async def amend(self, job_id: str, *, if_version: int | None = None, **changes: Any) -> JobDetails:
         """Record other labels, or another priority; see `Job.amend`."""
         engine = self._writable()
         level_s = self._settings.queue.age_per_level_s
-        return await engine.journal.record((self._workspace, job_id), lambda row: (amendment(row, level_s, **changes),))
+        return await engine.journal.record((self._workspace, job_id), lambda row: (amendment(_expected(row, if_version), level_s, **changes),))
 
     async def delete(self, job_id: str) -> bool:
         """Purge an ended job and its blobs; tell whether it is gone. Raises `JobNotFound`."""
@@ -181,3 +181,10 @@ class Jobs:
         if self._read_only:
             raise ReadOnly
         return self._engine
+
+
+def _expected(row: JobDetails, version: int | None) -> JobDetails:
+    """Return the row if it is of this version, or of any where none is asked for."""
+    if version not in {None, row.version}:
+        raise PreconditionFailed(f"{row.id} is at version {row.version}, not {version}")
+    return row

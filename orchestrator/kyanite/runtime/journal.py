@@ -19,16 +19,19 @@ from msgspec.structs import replace
 
 from kyanite.core.backoff import Backoff, delay_s
 from kyanite.core.events import Event, Submitted
+from kyanite.core.histogram import Histogram
 from kyanite.core.job import JobDetails
 from kyanite.core.lifecycle import apply
 from kyanite.errors import Conflict, JobNotFound, KyaniteError, StorageFull, StoreUnavailable, WorkspaceClosed
 from kyanite.logs import logger
 from kyanite.ports import Clock, Entropy, JobStore, Write
 from kyanite.runtime.records import Address, Change, Decide, Listener, Record
+from kyanite.runtime.trace import TRACEPARENT
 
 PATIENCE = Backoff(first_s=0.05, factor=2.0, most_s=2.0)
 BATCH_MAX = 1_024
 COMMITTERS = 2
+COMMIT_BOUNDS_S = (0.000_5, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 CONFLICTS_MAX = 5
 
 
@@ -38,6 +41,8 @@ class Journal:
     def __init__(self, store: JobStore, clock: Clock, entropy: Entropy) -> None:
         """Stand before this store."""
         self.listeners: list[Listener] = []
+        self.commits = Histogram(COMMIT_BOUNDS_S)
+        """How long the store took for each that it answered."""
         self._store = store
         self._clock = clock
         self._entropy = entropy
@@ -108,7 +113,7 @@ class Journal:
         if self._closing:
             done.set_exception(WorkspaceClosed())
             return done
-        self._inbox.append(Record(address, proposal, done, birth))
+        self._inbox.append(Record(address, proposal, done, birth, TRACEPARENT.get()))
         if self._idle:
             self._wake()
         return done
@@ -218,6 +223,7 @@ class Journal:
                 version=1 if row is None else row.version + 1,
                 time=now if row is None else max(now, row.updated_time or now),
                 event_id=self._entropy.event_id(),
+                traceparent=request.traceparent or (row and row.traceparent),
             )
             row = apply(before, event)
             if row is not before:
@@ -228,7 +234,9 @@ class Journal:
         failures = 0
         while batch:
             try:
+                began_s = self._clock.monotonic()
                 positions = await self._store.commit([request.write for request in batch])
+                self.commits.observe(self._clock.monotonic() - began_s)
             except (StorageFull, StoreUnavailable) as error:
                 failures += 1
                 logger().warning("commit failed", error=str(error), writes=len(batch), failures=failures)
@@ -294,19 +302,22 @@ class Journal:
         while the workspace is open.
         """
         known = isinstance(error, StorageFull)
+        positions: dict[Record, int | None] = {}
         while not known:
             await self._pause(failures)
             try:
-                positions = [await self._position(request) for request in batch]
+                for request in batch:
+                    if request not in positions:  # what was found out before the store failed again stays true
+                        positions[request] = await self._position(request)
             except StoreUnavailable:
                 failures += 1
                 if self._closing:
                     break
                 continue
-            for request, position in zip(batch, positions, strict=True):
+            for request, position in positions.items():
                 if position is not None:
                     self._settle(request, position)
-            batch = [request for request, position in zip(batch, positions, strict=True) if position is None]
+            batch = [request for request in batch if positions[request] is None]
             known = True
         hopeless = [request for request in batch if request.birth or self._closing]
         for request in hopeless:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 from kyanite.core.job import JobDetails, Needs, Status, Target
-from kyanite.core.queueing import LAST, Key, Ready, ReadyQueue
+from kyanite.core.queueing import LAST, Key, Ready, ReadyQueue, Slots
 from kyanite.ports import Provider
 
 FIRST: Key = (float("-inf"), "")
@@ -19,11 +19,11 @@ FIRST: Key = (float("-inf"), "")
 class Lane:
     """One target's queue in one workspace. Decides where a job belongs; the dispatcher moves it there."""
 
-    def __init__(self, workspace: str, target: Target, provider: Provider, window: int) -> None:
+    def __init__(self, workspace: str, target: Target, provider: Provider, window: int, slots: Slots) -> None:
         """Begin with everything in the store: the first refill brings what there is."""
         self.target = target
         self.provider = provider
-        self.queue = ReadyQueue(workspace, target.id, target.slots)
+        self.queue = ReadyQueue(workspace, target.id, slots)
         self.boundary: Key = FIRST
         self.refilling = True
         self.arrivals: list[JobDetails] = []

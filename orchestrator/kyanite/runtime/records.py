@@ -33,7 +33,7 @@ Listener: TypeAlias = Callable[[Change], None]
 class Record:
     """One record under way: what is proposed, and, once it was decided, the row before and what to write."""
 
-    __slots__ = ("address", "before", "birth", "conflicts", "done", "proposal", "write")
+    __slots__ = ("address", "before", "birth", "conflicts", "done", "proposal", "traceparent", "write")
 
     write: Write
 
@@ -43,12 +43,14 @@ class Record:
         proposal: tuple[Event, ...] | Decide,
         done: asyncio.Future[JobDetails | None],
         birth: bool,  # noqa: FBT001  # made in one place, millions of times
+        traceparent: str | None = None,
     ) -> None:
-        """Propose events, or a decision, for a job; `birth`: it must not exist yet."""
+        """Propose events, or a decision, for a job, as part of a trace; `birth`: it must not exist yet."""
         self.address = address
         self.proposal = proposal
         self.done = done
         self.birth = birth
+        self.traceparent = traceparent
         self.conflicts = 0
         self.before: JobDetails | None = None
 

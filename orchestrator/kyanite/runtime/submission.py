@@ -9,39 +9,22 @@ from typing import Any
 
 import anyio.to_thread
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
 from kyanite.blobs.keys import key_of, uri_of
 from kyanite.blobs.transfer import Transfer
+from kyanite.content import content_of
 from kyanite.core.events import Amended
 from kyanite.core.job import JobDetails, Status, Target
-from kyanite.errors import BlobExists, IdConflict, InvalidRequest, QueueFull, ReadOnly, SessionClosed
-from kyanite.ports import Blob, Clock, Content, Entropy
+from kyanite.errors import BlobExists, IdConflict, InvalidRequest, QueueFull, QuotaExceeded, ReadOnly, SessionClosed
+from kyanite.ports import Blob, Clock, Content, Entropy, Request
 from kyanite.runtime import envelope
 from kyanite.runtime.engine import Engine, Storage
-from kyanite.runtime.execution import encode_content
 from kyanite.runtime.housekeeping import CONTAINER
+from kyanite.runtime.quotas import Quota
 from kyanite.runtime.registry import Registry
 from kyanite.runtime.sessions import check_admission
-
-
-class Request(Struct, frozen=True, kw_only=True):
-    """What `Workspace.submit` was called with, beside target and input."""
-
-    input_data_uri: str | None = None
-    input_data_format: str | None = None
-    output_data_format: str | None = None
-    input_params: Any = None
-    name: str | None = None
-    job_id: str | None = None
-    priority: int = 0
-    tags: Any = ()
-    metadata: Any = None
-    timeout_s: float | None = None
-    attempts_max: int = 1
-    provider_id: str | None = None
-    session_id: str | None = None
+from kyanite.runtime.trace import TRACEPARENT
 
 
 def envelope_of(request: Request, target: Target, workspace: str, clock: Clock, entropy: Entropy) -> JobDetails:
@@ -69,6 +52,7 @@ def envelope_of(request: Request, target: Target, workspace: str, clock: Clock, 
         timeout_s=envelope.checked_timeout(request.timeout_s),
         attempts_max=envelope.checked_attempts(request.attempts_max),
         workspace=workspace,
+        traceparent=TRACEPARENT.get(),
         creation_time=clock.now(),
     )
 
@@ -117,11 +101,12 @@ def fingerprint(details: JobDetails) -> str:
 class Submission:
     """Takes jobs in: a caller either gets a job that is durable, or an error and no job."""
 
-    def __init__(self, engine: Engine, registry: Registry, *, read_only: bool) -> None:
-        """Submit to this engine."""
+    def __init__(self, engine: Engine, registry: Registry, workspace: str, *, read_only: bool) -> None:
+        """Submit to this engine, to one workspace."""
         storage = engine.storage
         self._engine = engine
         self._registry = registry
+        self._workspace = workspace
         self._read_only = read_only
         self._inputs = Inputs(engine.transfer, storage, engine.settings.limits.input_max_bytes)
 
@@ -131,21 +116,37 @@ class Submission:
             raise ReadOnly
         engine, settings = self._engine, self._engine.settings
         target, provider = self._registry.find(target_id)
-        if engine.waiting >= settings.queue.waiting_max:
-            raise QueueFull(f"{engine.waiting:,} jobs wait; queue.waiting_max is {settings.queue.waiting_max:,}")
-        details = envelope_of(request, target, settings.workspace, engine.storage.clock, engine.storage.entropy)
+        if engine.census.waiting >= settings.queue.waiting_max:
+            raise QueueFull(f"{engine.census.waiting:,} jobs wait; queue.waiting_max is {settings.queue.waiting_max:,}")
+        details = envelope_of(request, target, self._workspace, engine.storage.clock, engine.storage.entropy)
         provider.accept(details)
         await self._check_session(details, target)
-        blob = await self._input(details, request, content)
-        details = replace(
-            details,
-            input_data_uri=uri_of(blob.key),
-            input_hash=blob.sha256,
-            input_size=blob.size,
-            rank=rank(details, details.priority, settings.queue.age_per_level_s),
-        )
-        details = replace(details, fingerprint=fingerprint(details))
-        return await engine.journal.submit(details) or await self._submitted_before(details)
+        quota = engine.quotas.of(self._workspace)
+        admitted = await self._admit(quota, details, request)
+        try:
+            blob = await self._input(details, request, content)
+            details = replace(
+                details,
+                input_data_uri=uri_of(blob.key),
+                input_hash=blob.sha256,
+                input_size=blob.size,
+                rank=rank(details, details.priority, settings.queue.age_per_level_s),
+            )
+            details = replace(details, fingerprint=fingerprint(details))
+            return await engine.journal.submit(details) or await self._submitted_before(details)
+        finally:
+            if admitted:
+                quota.leave(details.id)
+
+    async def _admit(self, quota: Quota, details: JobDetails, request: Request) -> bool:
+        """Take a place among the open jobs; a submit that is repeated was taken, and needs none. Tell whether."""
+        try:
+            quota.admit(details.id)
+        except QuotaExceeded:
+            if request.job_id is None or await self._engine.storage.store.get(details.workspace, details.id) is None:
+                raise
+            return False
+        return True
 
     async def _check_session(self, details: JobDetails, target: Target) -> None:
         """Refuse what its session does not take; but a submit that is repeated was taken, whatever came since."""
@@ -165,7 +166,7 @@ class Submission:
         if container.startswith(CONTAINER):
             raise InvalidRequest("container", f"is {container!r}: what starts with {CONTAINER} belongs to a job")
         name = self._engine.storage.entropy.job_id() if name is None else name
-        blob = await self._inputs.upload(f"{self._engine.settings.workspace}/{container}/{name}", content, content_type)
+        blob = await self._inputs.upload(f"{self._workspace}/{container}/{name}", content, content_type)
         return uri_of(blob.key)
 
     async def _input(self, details: JobDetails, request: Request, content: Any) -> Blob:
@@ -200,7 +201,7 @@ class Inputs:
 
     async def put(self, details: JobDetails, content: Any) -> Blob:
         """Store the input of a job that is about to be. Raises `InvalidRequest`, `IdConflict`."""
-        raw, content_type = encode_content(content, "input")
+        raw, content_type = content_of(content, "input")
         key = key_of(details.input_data_uri)
         try:
             return await self._transfer.put(key, await self._checked(raw), content_type=content_type)
@@ -209,7 +210,7 @@ class Inputs:
 
     async def upload(self, key: str, content: Any, content_type: str | None) -> Blob:
         """Store what is no job's own. Raises `InvalidRequest`, and `BlobExists` if other content has this name."""
-        raw, natural_type = encode_content(content, "content")
+        raw, natural_type = content_of(content, "content")
         try:
             return await self._transfer.put(key, await self._checked(raw), content_type=content_type or natural_type)
         except BlobExists:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
 
 import anyio
 
@@ -13,9 +14,9 @@ from kyanite.core.job import JobDetails
 from kyanite.core.lifecycle import fold
 from kyanite.errors import StoreUnavailable
 from kyanite.logs import logger
-from kyanite.ports import Clock, Cursor, Entropy, JobStore, Subscriber
-from kyanite.runtime.bus import Bus
+from kyanite.ports import Clock, Cursor, Entropy, Subscription
 from kyanite.runtime.execution import patiently
+from kyanite.runtime.records import Address
 from kyanite.runtime.system import being_cancelled
 
 RETRY = Backoff(first_s=0.1, factor=2.0, most_s=60.0)
@@ -24,21 +25,39 @@ SAVE_EVERY = 64
 STORY_MAX = 1_000_000
 
 
-@dataclass(frozen=True)
-class Subscription:
-    """Which events go where. A named one remembers its cursor in the store; others begin at the present."""
+def cursor_name(workspace: str, name: str) -> str:
+    """Return the name under which the store keeps how far a workspace's subscriber has read."""
+    return f"{workspace}/{name}"
 
-    types: tuple[type[Event], ...]
-    subscriber: Subscriber
-    workspace: str
-    name: str | None = None
-    from_start: bool = False
+
+class Readable(Protocol):
+    """A log to read, such as a `Bus`."""
+
+    @property
+    def position(self) -> int:
+        """The newest position known."""
+
+    def follow(self, after: int) -> AsyncIterator[Event]:
+        """Yield the events past a position until there will be no more. Raises `StoreUnavailable`."""
+
+
+class Shelf(Protocol):
+    """Where cursors and rows are, such as a `JobStore`. Everything raises `StoreUnavailable`."""
+
+    async def cursors(self, save: Sequence[Cursor] = ()) -> dict[str, Cursor]:
+        """Store these cursors, and return what there are."""
+
+    async def get(self, workspace: str, job_id: str) -> JobDetails | None:
+        """Return a job's row, or `None`."""
+
+    async def events(self, after: int, limit: int, job: Address) -> Sequence[Event]:
+        """Return the events of a job with `version > after`."""
 
 
 class Subscriptions:
-    """Runs subscriptions over one log."""
+    """Runs subscriptions over one log, of this process or of a daemon."""
 
-    def __init__(self, bus: Bus, store: JobStore, clock: Clock, entropy: Entropy) -> None:
+    def __init__(self, bus: Readable, store: Shelf, clock: Clock, entropy: Entropy) -> None:
         """Deliver from this log."""
         self._bus = bus
         self._store = store
@@ -68,23 +87,26 @@ class Subscriptions:
         if isinstance(event, subscription.types) and event.workspace == subscription.workspace:
             await self._call(subscription, event)
         if subscription.name and (event.position % SAVE_EVERY == 0 or event.position >= self._bus.position):
-            await self._save(subscription.name, event.position)
+            await self._save(subscription, event.position)
 
     async def _begin(self, subscription: Subscription, now: int) -> int:
         if subscription.name is None:
             return 0 if subscription.from_start else now
-        known = (await self._store.cursors()).get(subscription.name)
+        cursors = await self._store.cursors()
+        # An earlier release kept them under the name alone.
+        known = cursors.get(cursor_name(subscription.workspace, subscription.name)) or cursors.get(subscription.name)
         start = 0 if subscription.from_start else now
         position = known.position if known is not None else start
-        await self._save(subscription.name, position)
+        await self._save(subscription, position)
         return position
 
-    async def _save(self, name: str, position: int) -> None:
+    async def _save(self, subscription: Subscription, position: int) -> None:
+        name = cursor_name(subscription.workspace, subscription.name or "")
         try:
             await self._store.cursors([Cursor(name, position, self._clock.now())])
         except StoreUnavailable as error:
             # What was delivered since the last save is delivered again, which a subscriber must expect anyway.
-            logger().warning("cursor not saved", subscriber=name, position=position, error=str(error))
+            logger().warning("cursor not saved", subscriber=subscription.name, position=position, error=str(error))
 
     async def _call(self, subscription: Subscription, event: Event) -> None:
         """Call until it succeeds: the cursor stays where it is meanwhile, and only this subscriber waits."""

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+
+from msgspec.structs import replace
 
 from kyanite import config, plugins
 from kyanite.config import Settings
 from kyanite.core.events import FINAL_EVENTS, Event
 from kyanite.core.job import JobDetails, Target
 from kyanite.core.session import SessionDetails
-from kyanite.errors import InvalidRequest, ReadOnly, WorkspaceClosed
-from kyanite.ports import BlobStore, Clock, Entropy, JobStore, Provider, Subscriber
+from kyanite.core.story import Story
+from kyanite.errors import InvalidRequest, NotHere, ReadOnly, WorkspaceClosed
+from kyanite.ports import BlobStore, Clock, Entropy, Faces, JobStore, Provider, Request, Subscriber, Subscription
 from kyanite.runtime import envelope
 from kyanite.runtime.coroutines import Coroutine, CoroutineProvider
-from kyanite.runtime.engine import Engine, Storage, running
+from kyanite.runtime.daemon import Daemon
+from kyanite.runtime.engine import Storage
+from kyanite.runtime.host import Host
 from kyanite.runtime.job import Job
-from kyanite.runtime.jobs import Jobs
-from kyanite.runtime.registry import Registry
-from kyanite.runtime.sessions import Sessions
 from kyanite.runtime.storage import blobs_of, store_of
-from kyanite.runtime.submission import Request, Submission
-from kyanite.runtime.subscriptions import Subscription
 from kyanite.runtime.system import SystemClock, SystemEntropy
 
 F = TypeVar("F", bound=Coroutine)
@@ -56,16 +54,20 @@ class Workspace:
 
         `endpoint` is where others can reach its owner; it is shown to whoever finds the store owned.
         """
-        self.settings = settings or Settings()
-        self.name = self.settings.workspace
-        self.read_only = read_only
-        self.drive = drive
-        self.endpoint = endpoint
-        self._storage = Storage(store, blobs, clock or SystemClock(), entropy or SystemEntropy())
-        self._registry = Registry(providers)
+        chosen = settings or Settings()
+        envelope.checked_job_id(chosen.workspace)
+        storage = Storage(store, blobs, clock or SystemClock(), entropy or SystemEntropy())
+        self._stand_on(Host(chosen, storage, providers, read_only=read_only, drive=drive, endpoint=endpoint))
+
+    def _stand_on(self, ground: Host | Daemon) -> None:
+        self.settings = ground.settings
+        self.name = ground.settings.workspace
+        self.endpoint = ground.endpoint
+        self.read_only = ground.read_only
+        self.drive = ground.drive
+        self._ground = ground
         self._subscriptions: list[Subscription] = []
-        self._running: _Running | None = None
-        envelope.checked_job_id(self.name)
+        self._faces: Faces | None = None
 
     @classmethod
     def open(
@@ -95,69 +97,92 @@ class Workspace:
             endpoint=endpoint,
         )
 
+    @classmethod
+    def connect(
+        cls,
+        url: str | None = None,
+        *,
+        api_key: str | None = None,
+        workspace: str | None = None,
+        authority: str | Path | None = None,
+        patience_s: float = 60.0,
+    ) -> Self:
+        """Return a workspace of a daemon, by default of that at KYANITE_ENDPOINT, to be entered with `async with`.
+
+        The key, by default KYANITE_API_KEY, says which workspace that is; `workspace` names one to who may choose.
+        `authority` is a file of certificates to trust beside those of the system. All goes as in a workspace that is
+        open here, and what only its own process can do raises `NotHere`. Entering raises `AccessDenied` and
+        `Unreachable`; a daemon that goes away meanwhile is waited for `patience_s`, and nothing is submitted twice.
+        """
+        self = object.__new__(cls)
+        self._stand_on(Daemon(url, api_key=api_key, workspace=workspace, authority=authority, patience_s=patience_s))
+        return self
+
     async def __aenter__(self) -> Self:
         """Open store and blobs, take up what an earlier process left, and start."""
-        lifetime = running(
-            self.settings,
-            self._storage,
-            self._registry.providers,
-            read_only=self.read_only,
-            drive=self.drive,
-            endpoint=self.endpoint,
-        )
-        with _plainly():
-            engine = await lifetime.__aenter__()
-        self._running = _Running(
-            lifetime,
-            engine,
-            Jobs(engine, self._registry, read_only=self.read_only),
-            Submission(engine, self._registry, read_only=self.read_only),
-            Sessions(self._storage, self._registry, self.name, read_only=self.read_only),
-        )
+        self._faces = faces = await self._ground.open()
+        self.name = faces.name
         for subscription in self._subscriptions:
-            engine.listen(subscription)
+            faces.log.listen(subscription)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop in order. Jobs that have not ended stay as they are, to go on when the workspace is opened again."""
-        if self._running is None:
-            return
-        lifetime, self._running = self._running.lifetime, None
-        with _plainly():
-            await lifetime.__aexit__(None, None, None)
+        self._faces = None
+        await self._ground.aclose()
+
+    async def beside(self, name: str) -> Workspace:
+        """Return another workspace of the same store, which this process serves as well, as long as this one is open.
+
+        Its jobs, sessions, containers and subscribers are its own; providers, and what the machine has, are shared.
+        Raises `InvalidRequest` for what can be no name.
+        """
+        envelope.checked_id("workspace", name)
+        host = self.host
+        other = object.__new__(Workspace)
+        other._stand_on(host)
+        other.settings = replace(host.settings, workspace=name)
+        other._faces, other.name = await host.beside(name), name
+        return other
 
     async def prepare(self) -> None:
-        """Have every provider begin to get ready what its first job would wait for, such as workers; see its `prepare`.
-
-        For programs that run for long; jobs may be submitted meanwhile.
-        """
-        self._opened()
-        for provider in self._registry.providers:
-            await provider.prepare()
+        """Have every provider begin to get ready what its first job would wait for, such as workers."""
+        await self.host.prepare()
 
     async def drain(self, timeout_s: float) -> bool:
         """Start no more jobs, and wait at most so long for those that execute; tell whether all have ended.
 
         What waits goes on when the workspace is opened again. Submitting, looking and cancelling work as before.
         """
-        return await self._opened().engine.dispatcher.stop(timeout_s)
+        return await self.host.engine.dispatcher.stop(timeout_s)
+
+    @property
+    def host(self) -> Host:
+        """What only the process that has the workspace open can reach, for its edges. Raises `NotHere`."""
+        if isinstance(self._ground, Host):
+            return self._ground
+        raise NotHere(f"{self.name!r} is open in the daemon that this is connected to")
 
     @property
     def blobs(self) -> BlobStore:
         """Where inputs and outputs lie, for edges that move their bytes; its keys begin with the workspace's name."""
-        return self._opened().engine.storage.blobs
+        return self.host.engine.storage.blobs
 
     def now(self) -> datetime:
         """Return the time that the workspace goes by."""
-        return self._storage.clock.now()
+        if isinstance(self._ground, Host):
+            return self._ground.storage.clock.now()
+        return self._opened().jobs.now()
 
     # Targets ----------------------------------------------------------------------------------------------------------
 
     def targets(self) -> list[Target]:
         """Return the targets that jobs can be submitted to, by id."""
-        return self._registry.targets()
+        if self._faces is None and isinstance(self._ground, Host):
+            return self._ground.registry.targets()
+        return self._opened().targets.targets()
 
     def target(self, target_id: str, *, slots: int = 64, **options: Any) -> Callable[[F], F]:
         """Make a coroutine function a target: `@workspace.target("acme.echo")`.
@@ -170,11 +195,10 @@ class Workspace:
         options.setdefault("provider_id", target_id.partition(".")[0])
         target = Target(id=target_id, slots=slots, **options)
 
+        host = self.host
+
         def register(function: F) -> F:
-            provider = CoroutineProvider(target, function)
-            self._registry.add(provider)
-            if self._running is not None:
-                self._running.engine.attach(provider)
+            host.add(CoroutineProvider(target, function))
             return function
 
         return register
@@ -270,6 +294,10 @@ class Workspace:
         """
         return await self._opened().jobs.count(by, filters)
 
+    async def story(self, job_id: str) -> Story:
+        """Return every event of a job, a deleted one's too; printed, one line each. Raises `JobNotFound`."""
+        return await self._opened().jobs.story(job_id)
+
     async def cancel_job(self, job: Job | str, reason: str = "") -> Job:
         """Cancel a job, given as itself or by its id; see `Job.cancel`. A job handed in is brought up to date."""
         held = job if isinstance(job, Job) else await self.get_job(job)
@@ -319,23 +347,20 @@ class Workspace:
         """Return a session as it stands now. Raises `SessionNotFound`."""
         return await self._opened().sessions.fetch(session_id)
 
-    async def list_sessions(self, *, limit: int | None = None, **filters: Any) -> AsyncIterator[SessionDetails]:
+    def list_sessions(self, *, limit: int | None = None, **filters: Any) -> AsyncIterator[SessionDetails]:
         """Yield sessions, oldest first, fetched page by page as the caller goes on.
 
         Filters, each optional: `target`, `provider` (one or several), `name_prefix`, `created_after`, `created_before`
         (inclusive). `descending` turns the order round; `after` goes on behind a session: its
         `kyanite.ports.sort_key` by `creation_time`. Raises `InvalidRequest`.
         """
-        async for details in self._opened().sessions.matching(limit, filters):
-            yield details
+        return self._opened().sessions.matching(limit, filters)
 
     # Listening --------------------------------------------------------------------------------------------------------
 
-    async def events(self, after: int = 0, *, follow: bool = False) -> AsyncGenerator[Event]:
+    def events(self, after: int = 0, *, follow: bool = False) -> AsyncGenerator[Event]:
         """Yield this workspace's events past position `after`; with `follow`, go on as more come."""
-        async for event in self._opened().engine.bus.follow(after, forever=follow):
-            if event.workspace == self.name:
-                yield event
+        return self._opened().log.follow(after, forever=follow)
 
     def on(self, *types: type[Event], name: str | None = None, from_start: bool = False) -> Callable[[S], S]:
         """Have a coroutine function called with each event of these types: `@workspace.on(Succeeded)`.
@@ -354,8 +379,8 @@ class Workspace:
                 raise ReadOnly("a named subscriber needs to store its cursor")
             subscription = Subscription(types or (Event,), subscriber, self.name, name, from_start)
             self._subscriptions.append(subscription)
-            if self._running is not None:
-                self._running.engine.listen(subscription)
+            if self._faces is not None:
+                self._faces.log.listen(subscription)
             return subscriber
 
         return register
@@ -367,30 +392,7 @@ class Workspace:
     def _job(self, details: JobDetails) -> Job:
         return Job(self._opened().jobs, details)
 
-    def _opened(self) -> _Running:
-        if self._running is None:
+    def _opened(self) -> Faces:
+        if self._faces is None:
             raise WorkspaceClosed("use it inside `async with`")
-        return self._running
-
-
-@contextmanager
-def _plainly() -> Iterator[None]:
-    """Raise a failure of the engine's own, such as a lost store, as itself and not in the groups of its tasks."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        failure: BaseException = group
-        while isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
-            failure = failure.exceptions[0]
-        raise failure from failure.__cause__
-
-
-@dataclass(frozen=True)
-class _Running:
-    """What there is only while the workspace is open."""
-
-    lifetime: AbstractAsyncContextManager[Engine]
-    engine: Engine
-    jobs: Jobs
-    submission: Submission
-    sessions: Sessions
+        return self._faces

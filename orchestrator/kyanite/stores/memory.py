@@ -70,6 +70,10 @@ class MemoryStore(JobStore):
             raise ValueError(f"by={by!r} is not one of {', '.join(COUNTS)}")
         return dict(Counter(str(getattr(row, by)) for row in self._matching(query)))
 
+    async def workspaces(self) -> list[str]:
+        """Look at every row."""
+        return sorted({workspace for workspace, _ in self._rows})
+
     def _matching(self, query: JobQuery) -> Iterable[JobDetails]:
         return (
             row

@@ -148,6 +148,10 @@ class SQLiteStore(JobStore):
         rows = await self._rows(*count_statement(query, by))
         return {str(row[0]) if by else "": row[-1] for row in rows}
 
+    async def workspaces(self) -> list[str]:
+        """Skip from one workspace to the next in an index."""
+        return [name for (name,) in await self._rows(SQL["list_workspaces"])]
+
     async def events(self, after: int, limit: int, job: tuple[str, str] | None = None) -> list[Event]:
         """Read a stretch of the log, or of one job's story."""
         if job is None:

@@ -233,6 +233,14 @@ class StoreContract:
             assert await store.count(JobQuery(status=(Status.WAITING,)), "target") == {"acme.t0": 2, "acme.t1": 2}
             assert await store.count(JobQuery(workspace="empty"), "target") == {}
 
+    async def test_workspaces_are_those_that_have_jobs(self) -> None:
+        """Each name once, in order."""
+        async with self.opened() as store:
+            assert await store.workspaces() == []
+            jobs = [a_job(number, workspace=name) for number, name in enumerate(("b", "a", "b", "c"))]
+            await self.fill(store, jobs)
+            assert await store.workspaces() == ["a", "b", "c"]
+
     async def test_amendments_are_found_under_the_new_labels(self) -> None:
         """Name, tags and rank follow an amendment."""
         async with self.opened() as store:

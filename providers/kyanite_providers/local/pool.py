@@ -56,6 +56,11 @@ class WorkerPool:
         """The process ids of the workers there are."""
         return sorted(worker.pid for worker in self._workers)
 
+    @property
+    def busy(self) -> int:
+        """How many workers are lent."""
+        return max(len(self._workers) - self._starting - len(self._idle), 0)  # one that dies leaves in two steps
+
     @asynccontextmanager
     async def worker(self, held: str = "") -> AsyncIterator[WorkerProcess]:
         """Lend a worker, if possible one that keeps the problem with this hash.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -104,6 +104,10 @@ class LocalProvider(Provider):
         except OSError as error:
             logger().warning("worker not started", provider=self.id, error=str(error))
 
+    def gauges(self) -> Mapping[str, float]:
+        """Tell of the processes that run kernels."""
+        return {"workers": len(self._solvers.pids), "workers_busy": self._solvers.busy}
+
     async def diagnose(self) -> Sequence[Finding]:
         """Try out a worker and the kernels."""
         lasting = not self._cache.is_relative_to(self._scratch.path)
@@ -121,7 +125,7 @@ class LocalProvider(Provider):
                 id=name,
                 provider_id=name.partition(".")[0],
                 slots=self._workers_max,
-                needs=Needs(cores=self._cores_per_job),
+                needs=Needs(cores=float(self._cores_per_job)),
                 inspects=True,
                 input_data_format=INPUT_FORMAT,
                 output_data_format=OUTPUT_FORMAT,

@@ -11,7 +11,7 @@ from kyanite.http import azure
 from kyanite.http.application import BODY_BYTES_MAX, answered
 from kyanite.http.gateway import Signer
 from kyanite.http.scopes import Scope
-from kyanite.http.service import ACCESS, SERVICE, Service, State
+from kyanite.http.service import ACCESS, SERVICE, WORKSPACE, Service, State
 from kyanite.ports import Write
 from kyanite.testing.stores import a_job
 from tests.runtime.places import in_memory
@@ -29,6 +29,7 @@ async def serving(workspace, scope=Scope.ADMIN, state=None):
     @web.middleware
     async def admit(request, handler):
         request[ACCESS] = scope
+        request[WORKSPACE] = workspace
         return await handler(request)
 
     app = web.Application(middlewares=[answered, admit], client_max_size=BODY_BYTES_MAX)

@@ -22,7 +22,9 @@ async def test_a_link_to_a_container_opens_all_in_it(path):
         url = await linked(client, path, containerName="job-a")
         assert f"{url.scheme}://{url.netloc}{url.path}" == f"http://{client.host}:{client.port}/job-a/job-a"
         for permission in "racwl":
-            grant = SIGNER.check("job-a/inputData", url.query, now=workspace.now(), permission=permission)
+            grant = SIGNER.check(
+                "job-a/inputData", url.query, workspace="default", now=workspace.now(), permission=permission
+            )
             assert (grant.container, grant.blob) == ("job-a", None)
         life = timedelta(seconds=workspace.settings.server.link_life_s)
         assert abs(grant.expires - workspace.now() - life) < timedelta(minutes=1)
@@ -34,7 +36,9 @@ async def test_a_link_to_a_blob_opens_that_alone():
         url = await linked(client, containerName="qio-problems", blobName="problem 1/é")
         assert url.path == "/qio-problems/qio-problems/problem%201/%C3%A9"
         assert parse_qs(url.query)["sp"] == ["racw"]
-        grant = SIGNER.check("qio-problems/problem 1/é", url.query, now=workspace.now(), permission="r")
+        grant = SIGNER.check(
+            "qio-problems/problem 1/é", url.query, workspace="default", now=workspace.now(), permission="r"
+        )
         assert grant.blob == "problem 1/é"
 
 

@@ -42,7 +42,11 @@ class Gateway:
         names = container if blob is None else f"{container}/{blob}"
         expires = self.workspace.now() + life
         signed = self.service.signer.sign(
-            names, permissions=permissions, expires=expires, container=scope == "container"
+            names,
+            workspace=self.workspace.name,
+            permissions=permissions,
+            expires=expires,
+            container=scope == "container",
         )
         path = quote(f"/{container}/{names}", safe="/~")
         given = urlencode(query)

@@ -10,7 +10,7 @@ from kyanite.blobs.keys import is_safe
 from kyanite.errors import InvalidRequest
 from kyanite.http import gateway
 from kyanite.http.gateway.signing import Signer
-from kyanite.http.service import Service, State
+from kyanite.http.service import WORKSPACE, Service, State
 from tests.runtime.places import SETTINGS, in_memory
 
 SERVICE = Service(in_memory(), SETTINGS, Signer(bytes(32)), State())
@@ -19,6 +19,7 @@ HOUR = timedelta(hours=1)
 
 def request(host="127.0.0.1:8473", listening=("127.0.0.1", 8473)):
     made = make_mocked_request("PUT", "/", {"Host": host})
+    made[WORKSPACE] = SERVICE.workspace
     made.transport.get_extra_info.side_effect = lambda name, default=None: {"sockname": listening}.get(name, default)
     return made
 
@@ -35,7 +36,10 @@ def test_addresses_are_of_the_shape_that_both_clients_read(container, blob, path
     url = urlsplit(gateway.signed_url(SERVICE, request(), container, blob, permissions="r", life=HOUR))
     assert (url.scheme, url.netloc, url.path) == ("http", "127.0.0.1:8473", path)
     names = f"{container}/{blob}" if blob else container
-    assert SERVICE.signer.check(names, url.query, now=SERVICE.workspace.now(), permission="r").blob == blob
+    assert (
+        SERVICE.signer.check(names, url.query, workspace="default", now=SERVICE.workspace.now(), permission="r").blob
+        == blob
+    )
 
 
 @pytest.mark.parametrize("container", ["", "a/b", "..", "a..b", ".a", "a ", "ü", "a%41", "x" * 256])
@@ -56,8 +60,8 @@ def test_a_key_comes_back_from_its_address(name):
     if not is_safe(f"default/c/{name}"):
         return
     url = gateway.signed_url(SERVICE, request(), "c", name, permissions="r", life=HOUR)
-    assert gateway.key_in(SERVICE, request(), url) == f"default/c/{name}"
-    assert gateway.key_in(SERVICE, request(), url.partition("?")[0]) == f"default/c/{name}"
+    assert gateway.key_in(request(), url) == f"default/c/{name}"
+    assert gateway.key_in(request(), url.partition("?")[0]) == f"default/c/{name}"
 
 
 @pytest.mark.parametrize(
@@ -72,14 +76,14 @@ def test_a_key_comes_back_from_its_address(name):
     ],
 )
 def test_our_own_addresses(url):
-    assert gateway.key_in(SERVICE, request(), url) == "default/c/b"
+    assert gateway.key_in(request(), url) == "default/c/b"
 
 
 def test_the_name_that_the_client_calls_us_by_is_ours():
     url = "https://quantum.example/c/c/b"
-    assert gateway.key_in(SERVICE, request("quantum.example:443"), url) == "default/c/b"
-    assert gateway.key_in(SERVICE, request("quantum.example:444"), url) is None
-    assert gateway.key_in(SERVICE, request("quantum.example", None), "http://quantum.example/c/c/b") == "default/c/b"
+    assert gateway.key_in(request("quantum.example:443"), url) == "default/c/b"
+    assert gateway.key_in(request("quantum.example:444"), url) is None
+    assert gateway.key_in(request("quantum.example", None), "http://quantum.example/c/c/b") == "default/c/b"
 
 
 @pytest.mark.parametrize(
@@ -108,10 +112,10 @@ def test_the_name_that_the_client_calls_us_by_is_ours():
     ],
 )
 def test_addresses_of_others_and_of_nothing(url):
-    assert gateway.key_in(SERVICE, request(), url) is None
+    assert gateway.key_in(request(), url) is None
 
 
 @given(st.text() | st.text(max_size=40).map(lambda name: f"http://127.0.0.1:8473/c/c/{quote(name, errors='replace')}"))
 def test_any_text_names_a_safe_key_or_none(url):
-    key = gateway.key_in(SERVICE, request(), url)
+    key = gateway.key_in(request(), url)
     assert key is None or (is_safe(key) and key.startswith("default/"))

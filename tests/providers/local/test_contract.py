@@ -86,8 +86,8 @@ async def test_a_worker_that_is_killed_takes_only_its_own_job_along(tmp_path):
     provider = LocalProvider(workers_max=2)
     workspace = Workspace.open(data_dir=tmp_path)
     async with Workspace(
-        store=workspace._storage.store,
-        blobs=workspace._storage.blobs,
+        store=workspace.host.storage.store,
+        blobs=workspace.host.storage.blobs,
         providers=[provider],
         settings=workspace.settings,
     ) as workspace:

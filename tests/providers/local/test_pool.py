@@ -44,6 +44,19 @@ async def test_warm_call_costs_little(tmp_path, record_property):
     assert statistics.median(taken_s) < 0.05
 
 
+async def test_workers_that_are_lent_are_busy(tmp_path):
+    async with pool_of(2, tmp_path) as pool:
+        assert (len(pool.pids), pool.busy) == (0, 0)
+        await pool.ask(Ping())
+        assert (len(pool.pids), pool.busy) == (1, 0)
+        async with pool.worker():
+            assert (len(pool.pids), pool.busy) == (1, 1)
+            async with pool.worker():
+                assert (len(pool.pids), pool.busy) == (2, 2)
+            assert pool.busy == 1
+        assert (len(pool.pids), pool.busy) == (2, 0)
+
+
 async def test_inspection_counts(tmp_path):
     async with pool_of(1, tmp_path) as pool:
         reply = await pool.ask(inspect(ising((1, 0, 1), (2, 5), (3,))))

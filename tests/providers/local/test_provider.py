@@ -271,3 +271,10 @@ async def test_same_bytes_are_parsed_once(provider):
     other = (await solved(provider, SEED_PROBLEM, PT_FREE)).result
     assert first == again
     assert other["cost"] == -17
+
+
+async def test_its_gauges_tell_of_its_workers(provider):
+    await provider.ping()
+    assert provider.gauges() == {"workers": 1, "workers_busy": 0}
+    async with provider._solvers.worker():
+        assert provider.gauges() == {"workers": 1, "workers_busy": 1}

@@ -11,7 +11,7 @@ from kyanite.http.azure import jobs, paging, wire
 from kyanite.http.azure.answers import answer
 from kyanite.http.azure.listing import Item, Listing, page
 from kyanite.http.azure.query import ItemType, selection_of
-from kyanite.http.service import SERVICE
+from kyanite.http.service import SERVICE, WORKSPACE
 
 _JOBS = frozenset({ItemType.JOB})
 _SESSIONS = frozenset({ItemType.SESSION})
@@ -29,7 +29,7 @@ async def list_sessions(request: web.Request) -> web.Response:
 
 async def list_session_jobs(request: web.Request) -> web.Response:
     """GET `sessions/{id}/jobs`."""
-    session = await request.app[SERVICE].workspace.get_session(request.match_info["id"])
+    session = await request[WORKSPACE].get_session(request.match_info["id"])
     return await _listed(request, _JOBS, session.id)
 
 
@@ -46,7 +46,7 @@ async def _listed(request: web.Request, kinds: frozenset[ItemType], session_id: 
     token, size = parameters.get(paging.TOKEN), paging.page_size(parameters)
     after = None if token is None else paging.position_of(token, identity)
     skip = 0 if after is not None else paging.skip(parameters)
-    items, last = await page(service.workspace, listing, after, skip, size)
+    items, last = await page(request[WORKSPACE], listing, after, skip, size)
     link = None
     if last is not None:
         address = service.address(request)

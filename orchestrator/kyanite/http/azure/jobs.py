@@ -13,15 +13,15 @@ from kyanite.errors import InvalidRequest
 from kyanite.http import gateway
 from kyanite.http.azure import bodies, wire
 from kyanite.http.azure.answers import answer
-from kyanite.http.azure.faults import refusal
 from kyanite.http.azure.generation import is_old
 from kyanite.http.azure.storage import links
-from kyanite.http.service import SERVICE
+from kyanite.http.faults import refusal
+from kyanite.http.service import WORKSPACE
 
 
 async def submit(request: web.Request) -> web.Response:
     """PUT `jobs/{id}`: 201 for a new job, 200 for the same one again, as clients repeat what they get no answer to."""
-    workspace = request.app[SERVICE].workspace
+    workspace = request[WORKSPACE]
     body = bodies.read(await request.read(), bodies.JobBody)
     arguments = bodies.submission(body, request.match_info["id"], _input(request, body.input_data_uri))
     _check_ours(request, body.container_uri)
@@ -33,19 +33,19 @@ async def submit(request: web.Request) -> web.Response:
 
 async def get(request: web.Request) -> web.Response:
     """GET `jobs/{id}`."""
-    job = await request.app[SERVICE].workspace.get_job(request.match_info["id"])
+    job = await request[WORKSPACE].get_job(request.match_info["id"])
     return answer(document(request, job.details))
 
 
 async def cancel(request: web.Request) -> web.Response:
     """POST `jobs/{id}:cancel`: the job as it is after its end, or after the grace time."""
-    job = await request.app[SERVICE].workspace.cancel_job(request.match_info["id"])
+    job = await request[WORKSPACE].cancel_job(request.match_info["id"])
     return answer(document(request, job.details))
 
 
 async def delete(request: web.Request) -> web.Response:
     """DELETE `jobs/{id}`: the newer client removes an ended job, and the older one means to cancel it."""
-    workspace, job_id = request.app[SERVICE].workspace, request.match_info["id"]
+    workspace, job_id = request[WORKSPACE], request.match_info["id"]
     if is_old(request):
         await workspace.cancel_job(job_id)
     elif not await workspace.delete_job(job_id):
@@ -59,7 +59,7 @@ async def delete(request: web.Request) -> web.Response:
 async def change(request: web.Request) -> web.Response:
     """PATCH `jobs/{id}`: another name, other tags, or another priority while the job waits."""
     body = await request.read()
-    job = await request.app[SERVICE].workspace.get_job(request.match_info["id"])
+    job = await request[WORKSPACE].get_job(request.match_info["id"])
     if changes := bodies.amendment(body, job.details):
         await job.amend(**changes)
     return answer(document(request, job.details) if is_old(request) else wire.amended(job.details))
@@ -78,7 +78,7 @@ def _served(workspace: Workspace, target_id: str) -> str:
 
 def _input(request: web.Request, url: str | None) -> str:
     """Return where the input lies, as the workspace says it. What signs the address is dropped here."""
-    key = gateway.key_in(request.app[SERVICE], request, bodies.required("inputDataUri", url))
+    key = gateway.key_in(request, bodies.required("inputDataUri", url))
     if key is None:
         raise _foreign("inputDataUri")
     return uri_of(key)
@@ -89,7 +89,7 @@ def _check_ours(request: web.Request, url: str | None) -> None:
     if url is None:
         return
     container = url.partition("?")[0].rstrip("/")
-    if gateway.key_in(request.app[SERVICE], request, f"{container}/inputData") is None:
+    if gateway.key_in(request, f"{container}/inputData") is None:
         raise _foreign("containerUri")
 
 

@@ -10,8 +10,8 @@ from aiohttp import web
 
 from kyanite.errors import InvalidRequest
 from kyanite.http.azure import discovery, items, jobs, sessions, status, storage
-from kyanite.http.azure.faults import refusal, told
 from kyanite.http.azure.generation import OLD_PREFIX
+from kyanite.http.faults import refusal
 from kyanite.http.service import SERVICE
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -55,7 +55,7 @@ _DISCOVERY: tuple[tuple[str, str, Handler], ...] = (
 def add_to(app: web.Application) -> None:
     """Add every route, with and without the older client's prefix, in both spellings of the workspace's path."""
     for method, path, handler in (*_workspace_routes(), *_DISCOVERY):
-        app.router.add_route(method, path, told(_checked(handler)))
+        app.router.add_route(method, path, _checked(handler))
 
 
 def _workspace_routes() -> Iterator[tuple[str, str, Handler]]:

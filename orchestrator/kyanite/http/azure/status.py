@@ -12,7 +12,7 @@ from aiohttp import web
 from kyanite.core.job import JobDetails, Status, Target
 from kyanite.http.azure.answers import answer
 from kyanite.http.azure.wire import moment
-from kyanite.http.service import SERVICE, Service
+from kyanite.http.service import SERVICE, WORKSPACE, Service
 
 NEWEST = 200
 """How many of the newest jobs tell how long jobs wait at present."""
@@ -24,10 +24,10 @@ _SERVICE_SPELLING: Final = {"microsoft": "Microsoft"}
 async def provider_status(request: web.Request) -> web.Response:
     """GET `providerStatus`: each provider with its targets, and how long jobs for them wait."""
     service = request.app[SERVICE]
-    newest = service.workspace.list_jobs(limit=NEWEST, page_size=NEWEST, descending=True)
+    newest = request[WORKSPACE].list_jobs(limit=NEWEST, page_size=NEWEST, descending=True)
     rows = [job.details async for job in newest]
-    now = service.workspace.now()
-    served = sorted(service.workspace.targets(), key=lambda target: (target.provider_id, target.id))
+    now = request[WORKSPACE].now()
+    served = sorted(request[WORKSPACE].targets(), key=lambda target: (target.provider_id, target.id))
     value = [
         _provider(service, provider_id, list(targets), rows, now)
         for provider_id, targets in groupby(served, key=lambda target: target.provider_id)
@@ -87,7 +87,7 @@ def _availability(service: Service) -> str:
 async def quotas(request: web.Request) -> web.Response:
     """GET `quotas`: the bounds that the configuration sets, and what of them is in use."""
     service = request.app[SERVICE]
-    counts = await service.workspace.count_jobs("status", status=(Status.EXECUTING, Status.WAITING))
+    counts = await request[WORKSPACE].count_jobs("status", status=(Status.EXECUTING, Status.WAITING))
     cores = service.settings.limits.machine().cores
     value = [
         _quota("concurrent_cpu_jobs", "Microsoft", counts.get(Status.EXECUTING, 0), cores),
@@ -110,7 +110,7 @@ def _quota(dimension: str, provider_id: str, utilization: float, limit: float) -
 
 async def quota_usages(request: web.Request) -> web.Response:
     """GET `quotaUsages`: how many jobs each target has that execute, and that wait."""
-    workspace = request.app[SERVICE].workspace
+    workspace = request[WORKSPACE]
     executing = await workspace.count_jobs("target", status=Status.EXECUTING)
     waiting = await workspace.count_jobs("target", status=Status.WAITING)
     now = moment(workspace.now())

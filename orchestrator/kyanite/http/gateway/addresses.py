@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 from kyanite.blobs.keys import is_safe, safe_key
 from kyanite.errors import InvalidRequest
 from kyanite.http.access import is_loopback
+from kyanite.http.service import WORKSPACE
 from kyanite.runtime.housekeeping import CONTAINER
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 URL_LENGTH_MAX = 8190
 OUTPUT_ALIAS = "rawOutputData"
 """Names, in a job's container, what the job's row says that its output is."""
+
+TENANT = "ws"
+"""The parameter of links into another workspace than the first; its value is signed."""
 
 _CONTAINER = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _CONTAINER_LENGTH_MAX = 255
@@ -41,7 +45,7 @@ class Place(NamedTuple):
 
 def signed_url(
     service: Service,
-    request: web.BaseRequest,
+    request: web.Request,
     container: str,
     blob: str | None,
     *,
@@ -53,15 +57,23 @@ def signed_url(
     `permissions` are letters of `signing.PERMISSIONS`. Raises `InvalidRequest` for names that no blob can have.
     """
     checked_container(container)
+    workspace = request[WORKSPACE]
     path = container if blob is None else f"{container}/{blob}"
     if blob is not None:
-        blob_key(service.workspace.name, container, blob)
-    expires = service.workspace.now() + life
-    query = service.signer.sign(path, permissions=permissions, expires=expires, container=blob is None)
+        blob_key(workspace.name, container, blob)
+    query = service.signer.sign(
+        path,
+        workspace=workspace.name,
+        permissions=permissions,
+        expires=workspace.now() + life,
+        container=blob is None,
+    )
+    if workspace is not service.workspace:
+        query += f"&{TENANT}={workspace.name}"
     return f"{service.address(request)}/{container}/{quote(path, safe='/~')}?{query}"
 
 
-def key_in(service: Service, request: web.BaseRequest, url: str) -> str | None:
+def key_in(request: web.Request, url: str) -> str | None:
     """Return the key of the blob that one of our own URLs names; `None` for any other URL, a container's too.
 
     Ours are those at the host of the request, or at any name of this machine's loopback with our port. Query and
@@ -75,7 +87,7 @@ def key_in(service: Service, request: web.BaseRequest, url: str) -> str | None:
     if account != container or not _is_container(container):
         return None
     try:
-        key = f"{service.workspace.name}/{container}/{unquote(blob, errors='strict')}"
+        key = f"{request[WORKSPACE].name}/{container}/{unquote(blob, errors='strict')}"
     except UnicodeDecodeError:
         return None
     return key if is_safe(key) else None

@@ -17,7 +17,7 @@ from kyanite.http.gateway.echo import echoed
 from kyanite.http.gateway.faults import Fault
 from kyanite.http.gateway.properties import check_supported, of_blob, stated, written
 from kyanite.http.gateway.ranges import asked_range, check_conditions
-from kyanite.http.service import SERVICE
+from kyanite.http.service import SERVICE, WORKSPACE
 from kyanite.logs import logger
 from kyanite.ports import Blob
 
@@ -39,13 +39,13 @@ async def put_blob(request: web.Request, place: Place) -> web.Response:
     service = request.app[SERVICE]
     await check_writable(request, place)
     content = body_of(request, service.settings.limits.input_max_bytes)
-    blob = await service.workspace.blobs.put(place.key, content, **msgspec.structs.asdict(properties))
+    blob = await request[WORKSPACE].blobs.put(place.key, content, **msgspec.structs.asdict(properties))
     return written(request, blob)
 
 
 async def check_writable(request: web.Request, place: Place) -> None:
     """Refuse to let a client write what the orchestrator writes, or what a job has as its input. Raises `Fault`."""
-    workspace = request.app[SERVICE].workspace
+    workspace = request[WORKSPACE]
     if place.job_id is not None:
         if place.blob.startswith(_OUTPUTS):
             raise Fault(403, "AuthorizationPermissionMismatch", "the outputs of a job are written by its target alone")
@@ -76,7 +76,7 @@ async def get_blob(request: web.Request, place: Place) -> web.StreamResponse:
     headers = {**echoed(request), **of_blob(blob)}
     if asked:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{blob.size}"
-    async with aclosing(_ahead(request.app[SERVICE].workspace, blob.key, start, end)) as chunks:
+    async with aclosing(_ahead(request[WORKSPACE], blob.key, start, end)) as chunks:
         first, last = await anext(chunks)
         if last:
             return web.Response(status=206 if asked else 200, headers=headers, body=first)
@@ -90,7 +90,7 @@ async def get_blob(request: web.Request, place: Place) -> web.StreamResponse:
 async def delete_blob(request: web.Request, place: Place) -> web.Response:
     """Remove a blob that no job has as input or output: all jobs are looked through."""
     check_supported(request.headers)
-    workspace = request.app[SERVICE].workspace
+    workspace = request[WORKSPACE]
     if await workspace.blobs.stat(place.key) is None:
         raise BlobMissing(place.key)
     uri = uri_of(place.key)
@@ -103,7 +103,7 @@ async def delete_blob(request: web.Request, place: Place) -> web.Response:
 
 async def find(request: web.Request, place: Place) -> Blob:
     """Return the blob that a request to read is for. Raises `BlobMissing`, `JobNotFound`."""
-    workspace = request.app[SERVICE].workspace
+    workspace = request[WORKSPACE]
     key = place.key
     if place.blob == OUTPUT_ALIAS and place.job_id is not None:
         uri = (await workspace.get_job(place.job_id)).details.output_data_uri

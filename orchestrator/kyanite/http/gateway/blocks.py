@@ -20,7 +20,7 @@ from kyanite.http.gateway.faults import Fault
 from kyanite.http.gateway.properties import check_supported, stated, written
 from kyanite.http.gateway.ranges import etag_of, http_date
 from kyanite.http.gateway.staging import BLOCKS_MAX, Staging
-from kyanite.http.service import SERVICE
+from kyanite.http.service import SERVICE, WORKSPACE
 
 STAGING: web.AppKey[Staging] = web.AppKey("staging", Staging)
 
@@ -41,7 +41,7 @@ async def put_block(request: web.Request, place: Place) -> web.Response:
     block = block_id(request.query.get("blockid", "").replace(" ", "+"))
     service = request.app[SERVICE]
     await check_writable(request, place)
-    if await service.workspace.blobs.stat(place.key) is not None:
+    if await request[WORKSPACE].blobs.stat(place.key) is not None:
         raise BlobExists(place.key)
     content = body_of(request, service.settings.limits.input_max_bytes)
     await request.app[STAGING].put(place.key, block, content)
@@ -56,12 +56,12 @@ async def put_block_list(request: web.Request, place: Place) -> web.Response:
     service, staging = request.app[SERVICE], request.app[STAGING]
     await check_writable(request, place)
     async with await staging.turn(place.key):
-        if await service.workspace.blobs.stat(place.key) is not None:
+        if await request[WORKSPACE].blobs.stat(place.key) is not None:
             await staging.discard(place.key)
             raise BlobExists(place.key)
         _check_there(blocks, await staging.sizes(place.key), service.settings.limits.input_max_bytes)
         async with aclosing(staging.content(place.key, blocks)) as content:
-            blob = await service.workspace.blobs.put(place.key, content, **msgspec.structs.asdict(properties))
+            blob = await request[WORKSPACE].blobs.put(place.key, content, **msgspec.structs.asdict(properties))
         await staging.discard(place.key)
     return written(request, blob)
 
@@ -71,7 +71,7 @@ async def get_block_list(request: web.Request, place: Place) -> web.Response:
     kind = request.query.get("blocklisttype", "committed").lower()
     if kind not in _LISTS:
         raise Fault(400, "InvalidQueryParameterValue", f"blocklisttype is {', '.join(_LISTS)}")
-    blob = await request.app[SERVICE].workspace.blobs.stat(place.key)
+    blob = await request[WORKSPACE].blobs.stat(place.key)
     waiting = await request.app[STAGING].sizes(place.key)
     if blob is None and not waiting:
         raise BlobMissing(place.key)

@@ -11,13 +11,13 @@ import anyio
 from aiohttp import web
 
 from kyanite.errors import InfrastructureError
-from kyanite.http.gateway.addresses import Place, blob_key, checked_container
+from kyanite.http.gateway.addresses import TENANT, Place, blob_key, checked_container
 from kyanite.http.gateway.blobs import blob_properties, delete_blob, get_blob, put_blob
 from kyanite.http.gateway.blocks import STAGING, get_block_list, put_block, put_block_list
 from kyanite.http.gateway.containers import container_properties, list_blobs, put_container
 from kyanite.http.gateway.faults import Fault, faultless
 from kyanite.http.gateway.staging import Staging
-from kyanite.http.service import SERVICE, Service
+from kyanite.http.service import SERVICE, WORKSPACE, Service
 from kyanite.logs import logger
 from kyanite.runtime.storage import data_folder
 
@@ -64,14 +64,16 @@ async def _handle(request: web.Request) -> web.StreamResponse:
     container, blob = request.match_info["container"], request.match_info.get("blob", "")
     operation = _operation(request, blob)
     service = request.app[SERVICE]
+    name = request.query.get(TENANT, service.workspace.name)
     service.signer.check(
         f"{container}/{blob}" if blob else container,
         request.rel_url.raw_query_string,
         now=service.workspace.now(),
         permission=operation.permission,
+        workspace=name,
     )
-    workspace = service.workspace.name
-    key = blob_key(workspace, container, blob) if blob else f"{workspace}/{checked_container(container)}/"
+    request[WORKSPACE] = await service.tenant(name)
+    key = blob_key(name, container, blob) if blob else f"{name}/{checked_container(container)}/"
     return await operation.perform(request, Place(container, blob, key))
 
 

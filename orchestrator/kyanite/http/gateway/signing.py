@@ -2,7 +2,7 @@
 
 The query has the shape of a shared access signature of Azure's blob service, `sv=..&sr=..&sp=..&se=..&sig=..`, which
 the clients carry from a container's URL to those of its blobs; they look at `se` and at nothing else. What is signed is
-ours: HMAC-SHA256 over version, kind, resource, permissions and expiry.
+ours: HMAC-SHA256 over workspace, version, kind, resource, permissions and expiry.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Signer:
     def __repr__(self) -> str:
         return "<Signer>"
 
-    def sign(self, path: str, *, permissions: str, expires: datetime, container: bool) -> str:
+    def sign(self, path: str, *, permissions: str, expires: datetime, container: bool, workspace: str = "") -> str:
         """Return the query that opens `container` or `container/blob`, as they are called, not as a URL spells them.
 
         With `container`, the first part of the path alone counts. `permissions` are letters of `PERMISSIONS`;
@@ -68,17 +68,17 @@ class Signer:
         kind = _CONTAINER if container else _BLOB
         until = expires.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         allowed = "".join(letter for letter in PERMISSIONS if letter in permissions)
-        signature = self._signature(VERSION, kind, _resource(path, kind), allowed, until)
+        signature = self._signature(workspace, VERSION, kind, _resource(path, kind), allowed, until)
         # Nothing in it needs quoting, and three of these are made for every job that somebody asks for.
         return f"sv={VERSION}&sr={kind}&sp={allowed}&se={until}&sig={signature}"
 
-    def check(self, path: str, query: str, *, now: datetime, permission: str) -> Grant:
+    def check(self, path: str, query: str, *, now: datetime, permission: str, workspace: str = "") -> Grant:
         """Return what the query, as text, grants on `container` or `container/blob`.
 
         One of the letters in `permission` must be granted. Raises `Refused`.
         """
         version, kind, permissions, until, signature = _fields(query)
-        expected = self._signature(version, kind, _resource(path, kind), permissions, until)
+        expected = self._signature(workspace, version, kind, _resource(path, kind), permissions, until)
         if not hmac.compare_digest(signature.encode(errors="replace"), expected.encode()):
             raise Refused("the signature is not one for this address")
         container, _, blob = path.partition("/")

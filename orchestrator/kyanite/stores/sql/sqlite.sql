@@ -31,6 +31,16 @@ SELECT body FROM jobs WHERE workspace = ?
 -- name: count_jobs
 SELECT count(*) FROM jobs WHERE workspace = ?
 
+-- name: list_workspaces
+-- A step for each workspace: DISTINCT would look at every job.
+WITH RECURSIVE found (workspace) AS (
+    SELECT min(workspace) FROM jobs
+    UNION ALL
+    SELECT (SELECT min(jobs.workspace) FROM jobs WHERE jobs.workspace > found.workspace) FROM found
+    WHERE workspace IS NOT NULL
+)
+SELECT workspace FROM found WHERE workspace IS NOT NULL
+
 -- name: has_tag
 seq IN (SELECT seq FROM job_tags WHERE tag = ?)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 WAIT_S = 600.0
-END_S = 7_200.0
+END_S = 86_400.0
 """Virtual seconds in which any job must have ended."""
 
 

@@ -68,6 +68,9 @@ class SimulatedStore(JobStore):
     async def count(self, query: JobQuery, by: str | None = None) -> dict[str, int]:
         return await self._read(lambda: now(self._inner.count(query, by)))
 
+    async def workspaces(self) -> list[str]:
+        return await self._read(lambda: now(self._inner.workspaces()))
+
     async def events(self, after: int, limit: int, job: tuple[str, str] | None = None) -> list[Event]:
         return await self._read(lambda: now(self._inner.events(after, limit, job)))
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from functools import wraps
+from math import ceil
 from typing import Final
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from kyanite.errors import (
+    AccessDenied,
     IdConflict,
     InvalidRequest,
     JobNotFound,
     KyaniteError,
+    NotHere,
+    PreconditionFailed,
     QueueFull,
+    QuotaExceeded,
     ReadOnly,
     SessionClosed,
     SessionNotFound,
@@ -21,18 +24,26 @@ from kyanite.errors import (
     StoreUnavailable,
     UnknownTarget,
     WorkspaceClosed,
+    WorkspaceNotFound,
 )
+from kyanite.http.admission import TooManyRequests
 from kyanite.http.answers import failure
 
 STATUSES: Final[dict[type[KyaniteError], int]] = {
     InvalidRequest: 400,
     UnknownTarget: 400,  # 404 is for what a path names
+    AccessDenied: 403,
     ReadOnly: 403,
+    NotHere: 403,
     JobNotFound: 404,
     SessionNotFound: 404,
+    WorkspaceNotFound: 404,
     IdConflict: 409,
     SessionClosed: 409,
+    PreconditionFailed: 412,
     QueueFull: 429,
+    QuotaExceeded: 429,
+    TooManyRequests: 429,
     StoreUnavailable: 503,
     WorkspaceClosed: 503,
     StorageFull: 507,
@@ -43,29 +54,18 @@ RETRY_AFTER_S: Final[dict[int, int]] = {429: 5, 503: 2}
 """The clients repeat a request of any method after so many seconds."""
 
 
-def told(handler: Handler) -> Handler:
-    """Return a handler that answers errors of the table with status, code and message."""
-
-    @wraps(handler)
-    async def answering(request: web.Request) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except KyaniteError as error:
-            answer = fault(error)
-            if answer is None:
-                raise
-            return answer
-
-    return answering
-
-
 def fault(error: KyaniteError) -> web.Response | None:
     """Return the answer to a request that led to this error; `None` if it is not the client's to know."""
     status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), None)
-    return None if status is None else refusal(status, type(error).__name__, str(error))
+    if status is None:
+        return None
+    pause_s = error.retry_after_s if isinstance(error, QuotaExceeded | TooManyRequests) else None
+    return refusal(status, type(error).__name__, str(error), pause_s=pause_s, field=getattr(error, "field", None))
 
 
-def refusal(status: int, code: str, message: str) -> web.Response:
+def refusal(
+    status: int, code: str, message: str, *, pause_s: float | None = None, field: str | None = None
+) -> web.Response:
     """Return an answer that says why there is no other, and when to come back if that helps."""
-    pause_s = RETRY_AFTER_S.get(status)
-    return failure(status, code, message, None if pause_s is None else {"Retry-After": str(pause_s)})
+    pause_s = RETRY_AFTER_S.get(status) if pause_s is None else max(1, ceil(pause_s))
+    return failure(status, code, message, None if pause_s is None else {"Retry-After": str(pause_s)}, field=field)

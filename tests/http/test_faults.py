@@ -16,7 +16,7 @@ from kyanite.errors import (
     StoreUnavailable,
     UnknownTarget,
 )
-from kyanite.http.azure.faults import STATUSES, fault
+from kyanite.http.faults import STATUSES, fault
 
 
 @pytest.mark.parametrize(

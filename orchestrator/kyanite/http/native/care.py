@@ -1,0 +1,141 @@
+"""What a daemon tells of itself to whoever operates it: whether what it keeps is sound, how it is, how it is set."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import anyio
+import msgspec
+from aiohttp import web
+from msgspec import UNSET, Struct, UnsetType
+
+from kyanite.config import Resolved, Settings
+from kyanite.core.findings import Finding
+from kyanite.errors import NotHere
+from kyanite.http.native import documents
+from kyanite.http.native.aside import Tell, aside
+from kyanite.http.native.parameters import QUERY
+from kyanite.http.service import SERVICE
+from kyanite.ports import BlobStore, JobStore
+from kyanite.runtime.audit import Audit, Breach, Tally
+from kyanite.runtime.diagnosis import diagnose
+from kyanite.runtime.storage import blobs_of, store_of
+
+LINES = "application/x-ndjson"
+TICK_S = 1.0
+"""How often a check says how far it is; a client whose daemon is silent for long would think it gone."""
+
+PROGRAM = "argument"
+"""Where a setting comes from that is no default, and of which nobody has told."""
+
+
+class CheckParameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How thorough a check is: with `blobs`, every blob is read to its end, and its hash compared."""
+
+    blobs: bool = False
+
+
+class CheckLine(Struct, frozen=True, kw_only=True):
+    """One line of a check: something that does not hold, how far it is, or, as the last, what it has counted."""
+
+    breach: Breach | UnsetType = UNSET
+    progress: Tally | UnsetType = UNSET
+    summary: Tally | UnsetType = UNSET
+
+
+class Setting(Struct, frozen=True):
+    """A setting as it applies, its value as TOML, and where that comes from. Secrets are not shown."""
+
+    path: str
+    value: str
+    origin: str
+
+
+class SettingList(Struct, frozen=True, kw_only=True):
+    """Every setting, and all of them as a file."""
+
+    items: list[Setting]
+    next: None = None
+    toml: str
+
+
+FindingList = documents.list_of(Finding, "FindingList")
+
+
+async def settings(request: web.Request) -> web.Response:
+    """List every setting of the daemon as it applies, and where it comes from."""
+    resolved = _resolved(request)
+    rows = [Setting(*row) for row in resolved.rows()]
+    return documents.answer(SettingList(items=rows, toml=resolved.toml()))
+
+
+async def doctor(request: web.Request) -> web.Response:
+    """Look over the store, the blobs, the workers, the clock and the disks, and say what to do. It may take seconds."""
+    async with aside(partial(_diagnose, _resolved(request))) as findings:
+        return documents.answer({"items": [finding async for finding in findings], "next": None})
+
+
+async def check(request: web.Request) -> web.StreamResponse:
+    """Fold the event log of every job and compare it with the job's row, and the row with the blobs that it names.
+
+    Each line of the answer is a JSON object of one field: `breach`, `progress`, or, in the last line, `summary`. An
+    answer without that one was cut short.
+    """
+    response = web.StreamResponse(headers={"Content-Type": LINES, "Cache-Control": "no-store"})
+    chosen = request.app[SERVICE].settings
+    if request.method == "HEAD":
+        return response
+    async with aside(partial(_examine, chosen, request[QUERY].blobs)) as lines:
+        async for line in lines:
+            if not response.prepared:  # what can not be begun is answered as such
+                await response.prepare(request)
+            await response.write(msgspec.json.encode(line) + b"\n")
+    await response.write_eof()
+    return response
+
+
+def _resolved(request: web.Request) -> Resolved:
+    service = request.app[SERVICE]
+    defaults = {row.path: row.value for row in Resolved(Settings(), {}).rows()}
+    given = [row.path for row in Resolved(service.settings, {}).rows() if defaults.get(row.path) != row.value]
+    return Resolved(service.settings, dict.fromkeys(given, PROGRAM) | dict(service.state.origins))
+
+
+async def _diagnose(resolved: Resolved, tell: Tell[Finding]) -> None:
+    async for finding in diagnose(resolved):
+        await tell(finding)
+
+
+async def _examine(chosen: Settings, read_blobs: bool, tell: Tell[CheckLine]) -> None:  # noqa: FBT001  # a flag
+    async with _opened(chosen) as (store, blobs):
+        audit = Audit(store, blobs, workspaces=[chosen.workspace], read_blobs=read_blobs)
+        async with anyio.create_task_group() as group:
+            group.start_soon(_tell_progress, audit, tell)
+            async for breach in audit.breaches():
+                await tell(CheckLine(breach=breach))
+            group.cancel_scope.cancel()
+        await tell(CheckLine(summary=audit.tally))
+
+
+async def _tell_progress(audit: Audit, tell: Tell[CheckLine]) -> None:
+    while True:
+        await tell(CheckLine(progress=msgspec.structs.replace(audit.tally)))
+        await anyio.sleep(TICK_S)
+
+
+@asynccontextmanager
+async def _opened(chosen: Settings) -> AsyncIterator[tuple[JobStore, BlobStore]]:
+    """Open store and blobs once more, beside the daemon's own, whose readers are for requests. Raises `NotHere`."""
+    for setting in (chosen.store.url, chosen.blobs.url):
+        if setting.startswith("memory:"):
+            raise NotHere("what is kept in memory can not be looked at from outside")
+    store, blobs = store_of(chosen), blobs_of(chosen)
+    try:
+        await store.open(read_only=True)
+        await blobs.open(read_only=True)
+        yield store, blobs
+    finally:
+        await store.aclose()
+        await blobs.aclose()

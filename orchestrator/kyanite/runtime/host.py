@@ -1,0 +1,116 @@
+"""What workspaces of this process stand on: one engine over one storage, and the providers that all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+
+from kyanite.config import Settings
+from kyanite.errors import WorkspaceClosed
+from kyanite.ports import Faces, Provider
+from kyanite.runtime.engine import Engine, Storage, running
+from kyanite.runtime.jobs import Jobs
+from kyanite.runtime.log import Log
+from kyanite.runtime.registry import Registry
+from kyanite.runtime.sessions import Sessions
+from kyanite.runtime.submission import Submission
+from kyanite.runtime.vitals import Vitals, vitals
+
+
+class Host:
+    """An engine, while it is entered, and what it is made of."""
+
+    def __init__(  # what `Workspace` was made with
+        self,
+        settings: Settings,
+        storage: Storage,
+        providers: Sequence[Provider],
+        *,
+        read_only: bool,
+        drive: bool,
+        endpoint: str | None,
+    ) -> None:
+        """Nothing is opened yet."""
+        self.settings = settings
+        self.storage = storage
+        self.registry = Registry(providers)
+        self.read_only = read_only
+        self.drive = drive
+        self.endpoint = endpoint
+        self._lifetime: AbstractAsyncContextManager[Engine] | None = None
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The running engine. Raises `WorkspaceClosed`."""
+        if self._engine is None:
+            raise WorkspaceClosed("use it inside `async with`")
+        return self._engine
+
+    async def open(self) -> Faces:
+        """Open store and blobs, take up what an earlier process left, and start."""
+        lifetime = running(
+            self.settings,
+            self.storage,
+            self.registry.providers,
+            read_only=self.read_only,
+            drive=self.drive,
+            endpoint=self.endpoint,
+        )
+        with _plainly():
+            self._engine = await lifetime.__aenter__()
+        self._lifetime = lifetime
+        return self.faces(self.settings.workspace)
+
+    async def aclose(self) -> None:
+        """Stop in order."""
+        if self._lifetime is not None:
+            lifetime, self._lifetime, self._engine = self._lifetime, None, None
+            with _plainly():
+                await lifetime.__aexit__(None, None, None)
+
+    @property
+    def vitals(self) -> Vitals:
+        """The figures of this moment. Raises `WorkspaceClosed`."""
+        return vitals(self.engine, self.registry.providers)
+
+    async def prepare(self) -> None:
+        """Have every provider begin to get ready. Raises `WorkspaceClosed`."""
+        _ = self.engine
+        for provider in self.registry.providers:
+            await provider.prepare()
+
+    def add(self, provider: Provider) -> None:
+        """Serve one more provider's targets, at once if this is open. Raises `InvalidRequest` for a target taken."""
+        self.registry.add(provider)
+        if self._engine is not None:
+            self._engine.attach(provider)
+
+    async def beside(self, workspace: str) -> Faces:
+        """Serve one more workspace, if it is not served already."""
+        await self.engine.serve(workspace)
+        return self.faces(workspace)
+
+    def faces(self, workspace: str) -> Faces:
+        """Return what one workspace stands on."""
+        engine, registry, read_only = self.engine, self.registry, self.read_only
+        return Faces(
+            workspace,
+            Jobs(engine, registry, workspace, read_only=read_only),
+            Submission(engine, registry, workspace, read_only=read_only),
+            Sessions(self.storage, registry, workspace, read_only=read_only),
+            Log(engine, workspace),
+            registry,
+        )
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """Raise a failure of the engine's own, such as a lost store, as itself and not in the groups of its tasks."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        failure: BaseException = group
+        while isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
+            failure = failure.exceptions[0]
+        raise failure from failure.__cause__
