@@ -54,6 +54,8 @@ class Dispatcher:
         """Stand ready; targets are attached one by one."""
         self.lanes: dict[tuple[str, str], Lane] = {}
         self.driven: dict[Address, Execution] = {}
+        self._stirred: dict[Lane, None] = {}
+        """The lanes that a decision may concern, of many: those with jobs that are ready, and those where one left."""
         self._around = around
         self._store = store
         self._capacity = capacity
@@ -152,7 +154,7 @@ class Dispatcher:
     def _inspected(self, lane: Lane, row: JobDetails) -> None:
         if row.id in lane.inspecting:
             lane.admit(row)
-            self._decide_soon()
+            self._decide_soon(lane)
 
     def _amended(self, lane: Lane, row: JobDetails) -> None:
         """A new priority may move a waiting job within the window, or into it."""
@@ -161,6 +163,7 @@ class Dispatcher:
         if row.id in lane.queue:
             lane.queue.remove(row.id)
             lane.admit(row)
+            self._stirred[lane] = None
         elif row.id not in lane.inspecting and (row.workspace, row.id) not in self.driven:
             self._submitted(lane, row)
 
@@ -186,11 +189,12 @@ class Dispatcher:
         row = self._around.journal.current(address)
         if row is not None and not row.final:
             lane.queue.push(lane.ready(row))
-            self._decide_soon()
+            self._decide_soon(lane)
 
     def _ended(self, lane: Lane, row: JobDetails) -> None:
         address = (row.workspace, row.id)
         lane.remove(row.id)
+        self._stirred[lane] = None
         timer = self._timers.pop(address, None)
         if timer is not None:
             timer.cancel()
@@ -211,7 +215,7 @@ class Dispatcher:
         if lane.overfull:
             for ready in lane.shed(self._has_begun):
                 journal.release((row.workspace, ready.job_id))
-        self._decide_soon()
+        self._decide_soon(lane)
 
     def _has_begun(self, address: Address) -> bool:
         row = self._around.journal.current(address)
@@ -229,12 +233,14 @@ class Dispatcher:
         )
         for row in lane.refilled(await patiently(self._around.entropy, self._store.page, query)):
             self._admit(lane, row)
-        self._decide_soon()
+        self._decide_soon(lane)
 
     # Deciding and acting ----------------------------------------------------------------------------------------------
 
-    def _decide_soon(self) -> None:
-        """Decide once for everything that happens in this turn of the event loop."""
+    def _decide_soon(self, lane: Lane | None = None) -> None:
+        """Decide once for everything that happens in this turn of the event loop, such as in this lane."""
+        if lane is not None:
+            self._stirred[lane] = None
         if not self._decision_due and not self._stopped:
             self._decision_due = True
             # Not in the context of whoever asks, which may be that of another job's trace: tasks are started there.
@@ -244,7 +250,7 @@ class Dispatcher:
         self._decision_due = False
         if self._stopped:
             return
-        for lane in self.lanes.values():
+        for lane in self._stirred:
             while lane.uninspected and self._inspections < INSPECTIONS_MAX:
                 details = lane.inspecting.get(lane.uninspected.popleft())
                 if details is not None:
@@ -253,7 +259,7 @@ class Dispatcher:
             if lane.wants_refill:
                 lane.refilling = True
                 self._tasks.start_soon(self._refill, lane)
-        for assignment in assign([lane.queue for lane in self.lanes.values()], self._free, self._turn):
+        for assignment in assign([lane.queue for lane in self._stirred], self._free, self._turn):
             while self._idle:
                 turn = self._idle.pop()
                 if not turn.done():
@@ -261,6 +267,7 @@ class Dispatcher:
                     break
             else:
                 self._tasks.start_soon(self._slot, assignment)
+        self._stirred = {lane: None for lane in self._stirred if lane.queue or lane.uninspected or lane.wants_refill}
 
     async def _slot(self, assignment: Assignment) -> None:
         """Execute one job after another."""

@@ -130,8 +130,10 @@ class Workspace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop in order. Jobs that have not ended stay as they are, to go on when the workspace is opened again."""
-        self._faces = None
-        await self._ground.aclose()
+        try:
+            await self._ground.aclose()  # subscribers, which are heard out meanwhile, may still look at jobs
+        finally:
+            self._faces = None
 
     async def beside(self, name: str) -> Workspace:
         """Return another workspace of the same store, which this process serves as well, as long as this one is open.
