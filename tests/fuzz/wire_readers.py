@@ -15,6 +15,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from kyanite.blobs.keys import is_safe
+from kyanite.config import Settings
 from kyanite.core.job import Status
 from kyanite.http.access import _granted
 from kyanite.http.azure import bodies, discovery, paging
@@ -183,4 +184,6 @@ def _keys():
 
 
 KEYS = _keys()
-SERVICE = Service(SimpleNamespace(name="default"), None, wire_corpora.SIGNER, State(listening=LISTENING))
+SERVICE = Service(
+    SimpleNamespace(name="default", settings=Settings()), Settings(), wire_corpora.SIGNER, State(listening=LISTENING)
+)

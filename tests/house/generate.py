@@ -1,6 +1,6 @@
 """The parts of the documentation that are made from the code: `make docs` writes them, a test compares them.
 
-A page holds such a part between `<!-- made by make docs: NAME -->` and `<!-- end: NAME -->`.
+A page holds such a part between `<!-- made by make docs: NAME -->` and `<!-- end: NAME -->`. Some files are made whole.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from kyanite.core import lifecycle
-from tests.house import commands, reference, settings, solvers, targets
+from tests.house import commands, http_api, metrics, reference, settings, solvers, targets
 from tests.house.tree import ROOT
 
 
@@ -50,6 +50,8 @@ PARTS: dict[str, tuple[Path, Callable[[], str]]] = {
     "exit codes": (ROOT / "docs" / "command-line.md", commands.exit_codes),
     "settings": (ROOT / "docs" / "configuration.md", settings.table),
     "settings file": (ROOT / "docs" / "configuration.md", settings.file),
+    "operations": (ROOT / "docs" / "http-api.md", http_api.table),
+    "metrics": (ROOT / "docs" / "metrics.md", metrics.table),
     "targets": (ROOT / "docs" / "solvers.md", targets.table),
     "solvers": (ROOT / "docs" / "porting.md", solvers.table),
     "decisions": (ROOT / "docs" / "decisions.md", decisions),
@@ -59,6 +61,9 @@ PARTS: dict[str, tuple[Path, Callable[[], str]]] = {
         for title in reference.PAGES
     },
 }
+
+FILES: dict[Path, Callable[[], str]] = {ROOT / "docs" / "openapi.json": http_api.document}
+"""What is made as a whole."""
 
 
 def renewed(page: str, name: str, part: str) -> str:
@@ -73,12 +78,14 @@ def renewed(page: str, name: str, part: str) -> str:
 
 
 def main() -> int:
-    """Write every part anew and name the pages that changed."""
+    """Write every part and every file anew, and name the pages that changed."""
     for name, (path, make) in PARTS.items():
         old = path.read_text(encoding="utf-8")
         new = renewed(old, name, make())
         path.write_text(new, encoding="utf-8")
         print(f"{path.relative_to(ROOT)}: {'unchanged' if new == old else 'written'}")
+    for path, write in FILES.items():
+        path.write_text(write(), encoding="utf-8")
     return 0
 
 

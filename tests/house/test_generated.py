@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.house.generate import PARTS, renewed
+from tests.house.generate import FILES, PARTS, renewed
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -10,6 +10,11 @@ def test_page_is_current(name):
     path, make = PARTS[name]
     page = path.read_text(encoding="utf-8")
     assert renewed(page, name, make()) == page, "call make docs"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_file_is_current(path):
+    assert path.read_text(encoding="utf-8") == FILES[path](), "call make docs"
 
 
 def test_part_replaces_only_what_stands_between_its_lines():

@@ -33,7 +33,8 @@ async def test_what_is_no_http_is_not_repeated(tmp_path, caplog, lines):
             told = await reader.read()
             writer.close()
     assert told.count(b" 400 Bad Request\r\n") == 1
-    assert told.endswith(b'{"error":{"code":"BadRequest","message":"this is not HTTP"}}')
+    assert b"\r\nContent-Type: application/problem+json\r\n" in told
+    assert b'"detail":"this is not HTTP, or a line of its head is too long","code":"BadRequest"}' in told
     assert SECRET not in told
     assert "it is not HTTP" in caplog.text
     assert SECRET.decode() not in caplog.text

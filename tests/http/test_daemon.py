@@ -181,7 +181,7 @@ async def test_a_store_that_is_lost_ends_the_daemon_with_that_error(tmp_path):
     with pytest.raises(StoreUnavailable, match="the disk is gone"):
         async with serving(settings(tmp_path)) as running:
             assert (await asked(running.address))[0] == 200
-            running.service.workspace._running.engine._driving.start_soon(lose)
+            running.service.workspace.host.engine._driving.start_soon(lose)
             await anyio.sleep_forever()
     with pytest.raises(aiohttp.ClientConnectionError):
         await asked(running.address)

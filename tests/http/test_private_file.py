@@ -1,4 +1,7 @@
+import os
 import stat
+
+import pytest
 
 from kyanite.http.private_file import SECRET_BYTES, kept_secret, write_private
 
@@ -24,3 +27,11 @@ def test_one_that_was_cut_is_made_anew(tmp_path):
     path = tmp_path / "secret"
     path.write_bytes(b"short")
     assert len(kept_secret(path)) == SECRET_BYTES
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_writes_belongs_to_whom_the_folder_does(tmp_path):
+    os.chown(tmp_path, 65_534, 65_533)
+    write_private(tmp_path / "file", b"x")
+    found = (tmp_path / "file").stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (65_534, 65_533, 0o600)

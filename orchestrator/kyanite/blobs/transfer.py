@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -56,20 +56,25 @@ class Transfer:
         if blob is None:
             raise BlobMissing(key)
         if blob.size <= self._small_bytes_max:
-            await self._fetch(key, path)
+            await copy_to(self._blobs.read(key), path)
         else:
             async with self._limiter:
-                await self._fetch(key, path)
+                await copy_to(self._blobs.read(key), path)
         return blob
 
-    async def _fetch(self, key: str, path: Path) -> None:
-        copy = _Copy(path)
-        try:
-            async for chunk in self._blobs.read(key):
-                await _in_thread(copy.write, chunk)
-            await _in_thread(copy.appear)
-        finally:
-            await _in_thread(copy.close)
+
+async def copy_to(chunks: AsyncIterable[bytes], path: Path) -> None:
+    """Write chunks to a local file, which appears when they have ended, or, if they raise something, not at all.
+
+    An existing file is replaced. Raises `StorageFull` if they do not fit.
+    """
+    copy = _Copy(path)
+    try:
+        async for chunk in chunks:
+            await _in_thread(copy.write, chunk)
+        await _in_thread(copy.appear)
+    finally:
+        await _in_thread(copy.close)
 
 
 class _Copy:

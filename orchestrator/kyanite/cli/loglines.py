@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from kyanite.cli.session import Session
     from kyanite.config import Resolved
 
-LEVELS = ("WARNING", "INFO", "DEBUG")
+Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+LEVELS: tuple[Level, ...] = ("WARNING", "INFO", "DEBUG")
 
 
 class LogLines(logging.Handler):
@@ -37,7 +38,7 @@ def log_lines(session: Session, resolved: Resolved) -> Iterator[None]:
     library = logging.getLogger("kyanite")
     before = library.handlers, library.level, library.propagate
     library.handlers = [LogLines(resolved.settings.log.style)]
-    library.setLevel(_level(session, resolved))
+    library.setLevel(level(session, resolved))
     library.propagate = False
     try:
         yield
@@ -46,7 +47,7 @@ def log_lines(session: Session, resolved: Resolved) -> Iterator[None]:
         library.setLevel(before[1])
 
 
-def _level(session: Session, resolved: Resolved) -> str:
+def level(session: Session, resolved: Resolved) -> Level:
     """Return what -q and -v say, else what was set by somebody; the default is for programs that run on and on."""
     if session.quiet:
         return "ERROR"

@@ -18,6 +18,7 @@ WORDS = {
     "key": "kyanite.cli.key:key",
     "config": "kyanite.cli.configuration:config",
     "check": "kyanite.cli.check:check",
+    "backup": "kyanite.cli.backup:backup",
     "doctor": "kyanite.cli.doctor:doctor",
     "completion": "kyanite.cli.completion:completion",
 }

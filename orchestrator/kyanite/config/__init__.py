@@ -15,6 +15,7 @@ from kyanite.config.settings import (
     ServerSettings,
     Settings,
     StoreSettings,
+    TelemetrySettings,
     TlsSettings,
     WorkspaceSettings,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "StoreSettings",
+    "TelemetrySettings",
     "TlsSettings",
     "WorkspaceSettings",
     "chosen",

@@ -34,6 +34,13 @@ Address = Annotated[
         description='an address such as "127.0.0.1:8473", "[::1]:8473" or "0.0.0.0:8473"',
     ),
 ]
+PublicUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?:https?://(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?)?\Z",
+        description='an address such as "https://jobs.example.org", with nothing behind the host, or nothing',
+    ),
+]
 MomentOrMore = Annotated[float, Meta(ge=0.1, le=CENTURY_S, description="seconds, from 0.1 to a century")]
 MinuteOrMore = Annotated[float, Meta(ge=60, le=CENTURY_S, description="seconds, from 60 to a century")]
 
@@ -132,6 +139,7 @@ class ServerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The daemon, `kyanite serve`. Port 0 is any that is free; 0 requests a second mean no bound."""
 
     listen: Address = "127.0.0.1:8473"
+    public_url: PublicUrl = ""
     drain_s: Seconds = 30.0
     keys_required: bool = False
     link_life_s: MinuteOrMore = 86_400.0
@@ -148,6 +156,15 @@ class LogSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     style: Literal["console", "json"] = "console"
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class TelemetrySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the daemon tells other systems. `opentelemetry` makes a span of every job that has ended.
+
+    That takes the extra `[otel]` and an exporter; OpenTelemetry's own variables say where to.
+    """
+
+    opentelemetry: bool = False
 
 
 class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -169,6 +186,7 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     workspaces: dict[Name, WorkspaceSettings] = {}
     server: ServerSettings = ServerSettings()
     log: LogSettings = LogSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     providers: dict[str, dict[str, Any]] = {}
 
     def quota_of(self, workspace: str) -> QuotaSettings:

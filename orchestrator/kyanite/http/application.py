@@ -85,12 +85,17 @@ def _path(request: web.Request) -> str:
 
 
 def _signed_off() -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """Return what gives each response an id of its own, by which a client's log and ours can be compared."""
+    """Return what gives each response an id of its own, by which a client's log and ours can be compared.
+
+    It also says how browsers and caches are to treat what does not say so itself: as it is called, and not at all.
+    """
     life, numbers = token_hex(4), count(1)
 
     async def sign_off(request: web.Request, response: web.StreamResponse) -> None:
         del request
         response.headers["x-ms-request-id"] = f"{life}-{next(numbers):08x}"
         response.headers["Server"] = "Kyanite"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers.setdefault("Cache-Control", "no-store")
 
     return sign_off

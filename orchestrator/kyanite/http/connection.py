@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -9,29 +10,54 @@ from typing import Any
 from aiohttp import web
 
 from kyanite.http.answers import failure
+from kyanite.http.room import Room
 from kyanite.logs import logger
 
 _BAD_REQUEST = 400
+HARMLESS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+_BUSY = (
+    b'{"error":{"code":"ServiceUnavailable","message":"so many connections are open; server.connections_max is %d"}}'
+)
+_FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+    b"X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\nServer: Kyanite\r\n\r\n%b"
+)
 
 
 class Connection(web.RequestHandler):
     """Tells neither the log nor the client what such a request said: a key may stand in it, or a signature."""
 
-    __slots__ = ("when_lost",)
+    __slots__ = ("_room", "when_lost")
 
     when_lost: Callable[[], None] | None
     """Called when the client has gone, for a handler that would only notice when it writes."""
 
-    def __init__(self, server: web.Server, **options: Any) -> None:
-        """Take what the server hands out; `options` are aiohttp's."""
+    def __init__(self, server: web.Server, room: Room | None = None, **options: Any) -> None:
+        """Take what the server hands out, if there is room for one more; `options` are aiohttp's."""
         # Without a log of accesses: what is typed as one may be none.
         chosen: dict[str, Any] = {"logger": logging.getLogger("kyanite.http"), "access_log": None, **options}
         super().__init__(server, **chosen)
         self.when_lost = None
+        self._room = room
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, or say at once that there is no room: not a byte of this client's is read."""
+        if self._room is None or self._room.take():
+            super().connection_made(transport)
+            return
+        logger().debug("connection refused", connections_max=self._room.most)
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # it is a connection's
+        transport.set_protocol(asyncio.Protocol())
+        busy = _BUSY % self._room.most
+        transport.write(_FULL % (len(busy), busy))
+        transport.close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell whoever wants to know."""
         super().connection_lost(exc)
+        if self._room is not None:
+            self._room.give_back()
         if self.when_lost is not None:
             self.when_lost()
 
@@ -48,8 +74,10 @@ class Connection(web.RequestHandler):
             refused = failure(_BAD_REQUEST, "ConnectionLost", "the connection was lost")
         elif status == _BAD_REQUEST:
             logger().debug("request refused", why="it is not HTTP")
-            refused = failure(status, "BadRequest", "this is not HTTP")
+            refused = failure(status, "BadRequest", "this is not HTTP, or a line of its head is too long")
+            refused.as_problem()  # which edge it was meant for is not known
         else:
             return super().handle_error(request, status, exc, message)
+        refused.headers.update(HARMLESS)
         refused.force_close()
         return refused

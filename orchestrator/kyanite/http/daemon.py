@@ -9,7 +9,7 @@ import signal
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -17,16 +17,19 @@ from typing import NoReturn
 import anyio
 from aiohttp import web
 
-from kyanite import Workspace, config
+from kyanite import Workspace, config, telemetry
 from kyanite.config import Settings, TlsSettings
-from kyanite.errors import ConfigError
-from kyanite.http import tls
+from kyanite.errors import ConfigError, JobNotFound
+from kyanite.http import notify, tls
 from kyanite.http.access import is_loopback
 from kyanite.http.application import application
 from kyanite.http.connection import Connection
+from kyanite.http.door import Door, kept, new_key
 from kyanite.http.gateway import signer_in
 from kyanite.http.greeting import Reach
 from kyanite.http.keys import Keys
+from kyanite.http.reload import Reread, reload_at
+from kyanite.http.room import Room
 from kyanite.http.service import Service, State
 from kyanite.logs import logger
 from kyanite.ports import Provider
@@ -39,6 +42,8 @@ LINGER_S = 10.0
 """How long the rest of a body is read and dropped that was answered before its end: for clients that write first."""
 REQUESTS_END_S = 1.0
 """How long requests that are being answered have when the daemon ends."""
+NO_ID = " "
+"""No job has this id."""
 ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what is listened on there is reached here
 
 
@@ -65,6 +70,11 @@ class Running:
             everywhere=listen.rpartition(":")[0].strip("[]") in ANY,
         )
 
+    async def look(self) -> None:
+        """Return once the store has answered to a cheap read. Raises what it raises."""
+        with suppress(JobNotFound):
+            await self.service.workspace.get_job(NO_ID)
+
     async def drain(self, timeout_s: float) -> bool:
         """Take no new jobs, and wait at most so long for those that execute; tell whether all have ended."""
         self.service.state.draining = True
@@ -85,20 +95,30 @@ async def serving(
     `ConfigError`, `StoreOwned`, and `OSError` naming the address if that is in use.
     """
     chosen = config.chosen(settings, data_dir=data_dir)
-    keys = Keys(chosen.data_dir)
+    keys = Keys(chosen.data_dir, chosen.workspace)
     with closing(bound(chosen.server.listen)) as listener:
         _bound_patience(listener, chosen.server.request_patience_s)
         exposed = not is_loopback(listener.getsockname()[0])
         if exposed:
             _require_key(keys, chosen)
-        state = State(keys_required=exposed or chosen.server.keys_required)
+        state = State(keys_required=exposed or chosen.server.keys_required, door_key=new_key())
         made = tls.development(keys.folder / "tls") if dev_tls else None
         context = tls.context(TlsSettings(certificate=str(made.certificate)) if made else chosen.server.tls)
         state.listening = _address(listener, chosen.server.listen, "https" if context else "http")
-        async with Workspace.open(chosen, providers=providers, endpoint=state.listening) as workspace:
-            service = Service(workspace, chosen, signer_in(keys.folder), state)
-            async with _answering(application(service, keys), listener, context):
-                yield Running(state.listening, service, keys, made and made.authority)
+        async with AsyncExitStack() as stack:
+            workspace, provider = Workspace.open(chosen, providers=providers, endpoint=state.listening), None
+            if chosen.telemetry.opentelemetry:
+                # Around the workspace, whose last jobs are told of while it closes.
+                provider = await stack.enter_async_context(telemetry.exporting())
+                telemetry.spans(workspace, provider)
+            await stack.enter_async_context(workspace)
+            service = Service(workspace, chosen, signer_in(keys.folder), state, provider)
+            await _open_tenants(service, keys)
+            room = Room(chosen.server.connections_max)
+            async with _answering(application(service, keys), listener, context, room):
+                authority = None if made is None else str(made.authority.resolve())
+                with kept(keys.folder, Door(state.listening, state.door_key, authority)):
+                    yield Running(state.listening, service, keys, made and made.authority)
 
 
 async def serve(
@@ -107,20 +127,32 @@ async def serve(
     providers: Sequence[Provider] = (),
     dev_tls: bool = False,
     started: Callable[[Running], None],
+    reread: Reread | None = None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then drain; a second signal lets go of what executes. Nothing is lost either way.
 
-    `started` is called once the daemon answers. Raises what `serving` does.
+    `started` is called once the daemon answers. At SIGHUP, the log level and the quotas become those of the settings
+    that `reread` returns; without it, the signal is left alone. Raises what `serving` does.
     """
     asked = asyncio.Event()
     patience = anyio.CancelScope()
-    with _signals(asked, patience):
+    manager = notify.from_environment()
+    signals = (signal.SIGHUP,) if reread is not None else ()
+    with _signals(asked, patience), anyio.open_signal_receiver(*signals) as hangups:
         async with serving(settings, providers=providers, dev_tls=dev_tls) as running:
             logger().info("serving", address=running.address, keys_required=running.service.state.keys_required)
             started(running)
             await running.service.workspace.prepare()
-            await asked.wait()
+            async with anyio.create_task_group() as beside:
+                beside.start_soon(manager.watch, running.look)
+                if reread is not None:
+                    quotas = running.service.workspace.host.engine.quotas
+                    beside.start_soon(reload_at, hangups, manager.reloading, settings, reread, quotas.replace)
+                manager.ready(f"serving at {running.address}")
+                await asked.wait()
+                beside.cancel_scope.cancel()
             logger().info("draining", at_most_s=settings.server.drain_s)
+            manager.stopping(f"executing jobs have {settings.server.drain_s:g} s to end")
             drained = False
             with patience:
                 drained = await running.drain(settings.server.drain_s)
@@ -154,6 +186,14 @@ def _address(listener: socket.socket, listen: str, scheme: str) -> str:
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
+async def _open_tenants(service: Service, keys: Keys) -> None:
+    """Serve every workspace that has jobs, a key or a place in the configuration: what waits there goes on."""
+    names = set(await service.workspace.host.engine.storage.store.workspaces()) | service.settings.workspaces.keys()
+    names |= {key.workspace or keys.workspace for key in keys.all() if key.revocation_time is None}
+    for name in sorted(names):
+        await service.tenant(name)
+
+
 def _require_key(keys: Keys, settings: Settings) -> None:
     if not keys.valid():
         make = shlex.join(["kyanite", "key", "create", "--data-dir", settings.data_dir])
@@ -163,7 +203,7 @@ def _require_key(keys: Keys, settings: Settings) -> None:
 
 @asynccontextmanager
 async def _answering(
-    app: web.Application, listener: socket.socket, context: ssl.SSLContext | None
+    app: web.Application, listener: socket.socket, context: ssl.SSLContext | None, room: Room
 ) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
     runner = web.AppRunner(app, shutdown_timeout=REQUESTS_END_S)
@@ -172,6 +212,7 @@ async def _answering(
         assert runner.server is not None  # noqa: S101  # the setup made it
         return Connection(
             runner.server,
+            room,
             loop=loop,
             auto_decompress=False,  # inputs are kept as they are sent; who decompresses them bounds what comes out
             keepalive_timeout=KEEP_ALIVE_S,

@@ -28,6 +28,7 @@ from kyanite.errors import (
 )
 from kyanite.http.admission import TooManyRequests
 from kyanite.http.answers import failure
+from kyanite.http.whole_body import RequestTimeout, TooManyBodies
 
 STATUSES: Final[dict[type[KyaniteError], int]] = {
     InvalidRequest: 400,
@@ -38,6 +39,7 @@ STATUSES: Final[dict[type[KyaniteError], int]] = {
     JobNotFound: 404,
     SessionNotFound: 404,
     WorkspaceNotFound: 404,
+    RequestTimeout: 408,
     IdConflict: 409,
     SessionClosed: 409,
     PreconditionFailed: 412,
@@ -45,6 +47,7 @@ STATUSES: Final[dict[type[KyaniteError], int]] = {
     QuotaExceeded: 429,
     TooManyRequests: 429,
     StoreUnavailable: 503,
+    TooManyBodies: 503,
     WorkspaceClosed: 503,
     StorageFull: 507,
 }
@@ -67,5 +70,10 @@ def refusal(
     status: int, code: str, message: str, *, pause_s: float | None = None, field: str | None = None
 ) -> web.Response:
     """Return an answer that says why there is no other, and when to come back if that helps."""
-    pause_s = RETRY_AFTER_S.get(status) if pause_s is None else max(1, ceil(pause_s))
-    return failure(status, code, message, None if pause_s is None else {"Retry-After": str(pause_s)}, field=field)
+    return failure(status, code, message, pause(status, pause_s), field=field)
+
+
+def pause(status: int, pause_s: float | None = None) -> dict[str, str]:
+    """Return the header that says when to come back, if that helps; `pause_s` where it is known."""
+    after_s = RETRY_AFTER_S.get(status) if pause_s is None else max(1, ceil(pause_s))
+    return {} if after_s is None else {"Retry-After": str(after_s)}

@@ -15,12 +15,15 @@ SECRET_BYTES = 32
 def write_private(path: Path, content: bytes) -> None:
     """Write a file as a whole, durably, with mode 0600: whoever reads finds the old one or the new. Raises `OSError`.
 
-    Missing folders are made.
+    Missing folders are made. What root writes belongs to whom the folder does: the daemon runs as that user.
     """
     make_folder(path.parent)
     draft = path.with_name(f".{path.name}.{token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
+        if os.geteuid() == 0:
+            owner = path.parent.stat()
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
         with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor
             file.write(content)
             file.flush()

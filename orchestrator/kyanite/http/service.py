@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from kyanite import Workspace
+from kyanite import Workspace, telemetry
 from kyanite.config import Settings
 from kyanite.errors import QuotaExceeded
+from kyanite.http.room import Room
 from kyanite.http.scopes import Scope
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import TracerProvider
+
     from kyanite.http.gateway.signing import Signer
 
 TENANTS_MAX = 1_000
+BODIES_BYTES_MAX = 256 << 20
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
@@ -35,6 +39,8 @@ class State:
     """Whether the daemon is about to end. The application then refuses new jobs and sessions; edges need not."""
     origins: Mapping[str, str] = field(default_factory=dict)
     """Where those of the settings come from that are no defaults, by path; see `kyanite.config.Resolved`."""
+    bodies: Room = field(default_factory=lambda: Room(BODIES_BYTES_MAX))
+    """Bytes for the bodies that are read as a whole; see `whole_body`."""
     tenants: dict[str, Workspace] = field(default_factory=dict)
     """The workspaces beside the first that were asked for, by name."""
 
@@ -50,6 +56,8 @@ class Service:
     settings: Settings
     signer: Signer
     state: State
+    tracer_provider: TracerProvider | None = None
+    """What takes the spans of jobs, if any are made."""
 
     async def tenant(self, name: str) -> Workspace:
         """Return the workspace of this name, opened if it was not. Raises `InvalidRequest`, `QuotaExceeded`."""
@@ -59,11 +67,18 @@ class Service:
         if name not in tenants:
             if len(tenants) >= TENANTS_MAX:
                 raise QuotaExceeded(f"{TENANTS_MAX:,} workspaces are open")
-            tenants[name] = await self.workspace.beside(name)
+            opened = await self.workspace.beside(name)
+            if tenants.setdefault(name, opened) is opened and self.tracer_provider is not None:
+                telemetry.spans(opened, self.tracer_provider)
         return tenants[name]
 
     def address(self, request: web.BaseRequest) -> str:
-        """Return scheme and host as the client wrote them, which every link that it is given begins with."""
+        """Return what every link begins with that the client is given: scheme and host as it wrote them itself.
+
+        A proxy may have written them anew; where there is one, the configuration says what clients write.
+        """
+        if self.settings.server.public_url:
+            return self.settings.server.public_url
         if _HOST.fullmatch(request.headers.get("Host", "")):
             return f"{request.scheme}://{request.host}"
         return self.state.listening

@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.bench import groups
 from tests.bench.http.idle import idle
 from tests.bench.http.jobs import jobs, polls, submits
+from tests.bench.http.native import native
 from tests.bench.http.transfers import transfers
 from tests.bench.machine import cpu_model, sync_times_s
 from tests.bench.scale import Scale
@@ -28,6 +29,7 @@ GROUPS: dict[str, Callable[[Scale], Grid]] = {
     "jobs": jobs,
     "submits": submits,
     "polls": polls,
+    "native": native,
     "transfers": transfers,
     "idle": idle,
 }

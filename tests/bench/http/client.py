@@ -96,6 +96,13 @@ class Client:
         """Wait for the end of a job, and see that it has succeeded."""
         await self.until_final(job_id)
 
+    async def rename(self, job_id: str, name: str) -> None:
+        """Give a job another name: one event."""
+        headers = {"Content-Type": "application/json"}
+        await self._asked(
+            200, "PATCH", f"{self._jobs}/{job_id}", data=msgspec.json.encode({"name": name}), headers=headers
+        )
+
     async def cancel(self, job_id: str) -> None:
         """Cancel a job."""
         await self._asked(200, "POST", f"{self._jobs}/{job_id}:cancel")

@@ -5,8 +5,10 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from kyanite.blobs.keys import is_safe
+from kyanite.config import ServerSettings
 from kyanite.errors import InvalidRequest
 from kyanite.http import gateway
 from kyanite.http.gateway.signing import Signer
@@ -84,6 +86,14 @@ def test_the_name_that_the_client_calls_us_by_is_ours():
     assert gateway.key_in(request("quantum.example:443"), url) == "default/c/b"
     assert gateway.key_in(request("quantum.example:444"), url) is None
     assert gateway.key_in(request("quantum.example", None), "http://quantum.example/c/c/b") == "default/c/b"
+
+
+def test_the_public_address_is_ours_whatever_a_proxy_made_of_it(monkeypatch):
+    public = replace(SETTINGS, server=ServerSettings(public_url="https://jobs.example.org"))
+    monkeypatch.setattr(SERVICE.workspace, "settings", public)
+    assert gateway.key_in(request(), "https://jobs.example.org/c/c/b") == "default/c/b"
+    assert gateway.key_in(request(), "https://jobs.example.org:444/c/c/b") is None
+    assert gateway.key_in(request(), "https://other.example.org/c/c/b") is None
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,10 @@ RESET = struct.pack("ii", 1, 0)
 class Daemon:
     """What there is to see of it: its answers, its log, and what the kernel knows of it."""
 
-    def __init__(self, process, folder):
+    def __init__(self, process, folder, key):
         self.process = process
         self.folder = folder
+        self.key = {"x-ms-quantum-api-key": key} if key else {}
         assert process.stdout.readline() == "opening\n"
         self.address = process.stdout.readline().strip()
         self.host, _, port = self.address.removeprefix("http://").rpartition(":")
@@ -36,7 +37,7 @@ class Daemon:
 
     def ask(self, path="/readyz", method="GET", content=None, **headers):
         """Status and body of an answer."""
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        given = self.key | {name.replace("_", "-"): value for name, value in headers.items()}
         request = Request(self.address + path, content, given, method=method)
         try:
             with urlopen(request, timeout=PATIENCE_S) as answer:
@@ -89,8 +90,8 @@ class Daemon:
 
 
 @contextmanager
-def daemon(folder, **server):
-    """A daemon over an empty folder; it ends in good order."""
+def daemon(folder, key="", **server):
+    """A daemon over an empty folder, or over one that holds this key; it ends in good order."""
     options = [f"{name}={value}" for name, value in server.items()]
     command = [sys.executable, "-m", "tests.crashes.daemon_process", folder / "data", "127.0.0.1:0", *options]
     with (
@@ -98,7 +99,7 @@ def daemon(folder, **server):
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process,
     ):
         try:
-            running = Daemon(process, folder)
+            running = Daemon(process, folder, key)
             running.link("warm")  # what is made with the first requests is there before anybody counts
             yield running
             process.send_signal(signal.SIGTERM)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from functools import wraps
 
-import anyio
 from aiohttp import web
 
 from kyanite.errors import InvalidRequest
 from kyanite.http.azure import discovery, items, jobs, sessions, status, storage
 from kyanite.http.azure.generation import OLD_PREFIX
-from kyanite.http.faults import refusal
-from kyanite.http.service import SERVICE
+from kyanite.http.whole_body import whole_body
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -73,13 +71,7 @@ def _checked(handler: Handler) -> Handler:
         for name, part in request.match_info.items():
             if len(part) > PART_LENGTH_MAX or not part.isprintable():
                 raise InvalidRequest(name, f"is longer than {PART_LENGTH_MAX} characters, or not printable")
-        if request.can_read_body:
-            patience_s = request.app[SERVICE].settings.server.request_patience_s
-            try:
-                with anyio.fail_after(patience_s):
-                    await request.read()  # which the request keeps, for the handler
-            except TimeoutError:
-                return refusal(408, "RequestTimeout", f"the body did not come within {patience_s:g} seconds")
-        return await handler(request)
+        async with whole_body(request):  # which the request keeps, for the handler
+            return await handler(request)
 
     return checking

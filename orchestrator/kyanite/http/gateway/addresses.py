@@ -76,8 +76,8 @@ def signed_url(
 def key_in(request: web.Request, url: str) -> str | None:
     """Return the key of the blob that one of our own URLs names; `None` for any other URL, a container's too.
 
-    Ours are those at the host of the request, or at any name of this machine's loopback with our port. Query and
-    fragment, and with them a signature, are not looked at.
+    Ours are those at the host of the request, at the public one, or at any name of this machine's loopback with our
+    port. Query and fragment, and with them a signature, are not looked at.
     """
     parts = _split(url)
     if parts is None or not _is_ours(request, parts):
@@ -120,10 +120,11 @@ def _split(url: str) -> SplitResult | None:
     return parts if parts and parts.scheme in _PORTS and parts.username is None else None
 
 
-def _is_ours(request: web.BaseRequest, parts: SplitResult) -> bool:
-    asked = _split(f"{request.scheme}://{request.host}")
+def _is_ours(request: web.Request, parts: SplitResult) -> bool:
     port = parts.port or _PORTS[parts.scheme]
-    if asked is not None and (parts.hostname, port) == (asked.hostname, asked.port or _PORTS[asked.scheme]):
-        return True
+    for address in (f"{request.scheme}://{request.host}", request[WORKSPACE].settings.server.public_url):
+        ours = _split(address)
+        if ours is not None and (parts.hostname, port) == (ours.hostname, ours.port or _PORTS[ours.scheme]):
+            return True
     listening = request.get_extra_info("sockname")
     return bool(listening) and port == listening[1] and is_loopback(parts.hostname or "")

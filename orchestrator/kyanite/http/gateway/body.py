@@ -12,6 +12,7 @@ from aiohttp import web
 
 from kyanite.http.gateway.faults import Fault
 from kyanite.http.service import SERVICE
+from kyanite.http.whole_body import room_for
 
 CHUNK_BYTES = 1024 * 1024
 SLOWEST_BYTES_PER_S = 1024
@@ -32,8 +33,9 @@ def body_of(request: web.Request, bytes_max: int) -> AsyncIterator[bytes]:
 
 
 async def short_body(request: web.Request, bytes_max: int) -> bytes:
-    """Return a body that is read as a whole. Raises `Fault`."""
-    return b"".join([chunk async for chunk in body_of(request, bytes_max)])
+    """Return a body that is read as a whole. Raises `Fault`, `TooManyBodies`."""
+    with room_for(request, bytes_max if request.content_length is None else min(request.content_length, bytes_max)):
+        return b"".join([chunk async for chunk in body_of(request, bytes_max)])
 
 
 async def _checked(request: web.Request, length: int | None, bytes_max: int, md5s: list[bytes]) -> AsyncIterator[bytes]:

@@ -20,13 +20,16 @@ from kyanite.errors import (
     InvalidRequest,
     JobNotFound,
     KyaniteError,
+    QuotaExceeded,
     ReadOnly,
     StorageFull,
     StoreUnavailable,
     WorkspaceClosed,
 )
+from kyanite.http.faults import pause
 from kyanite.http.gateway.echo import echoed
 from kyanite.http.gateway.signing import Refused
+from kyanite.http.whole_body import TooManyBodies
 from kyanite.logs import logger
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -39,6 +42,8 @@ _ANSWERS: dict[type[KyaniteError], tuple[int, str]] = {
     JobNotFound: (404, "BlobNotFound"),
     ReadOnly: (403, "InsufficientAccountPermissions"),
     BlobCorrupt: (410, "BlobCorrupt"),
+    QuotaExceeded: (429, "QuotaExceeded"),
+    TooManyBodies: (503, "ServerBusy"),
     StorageFull: (507, "InsufficientStorage"),
     StoreUnavailable: (503, "ServerBusy"),
     WorkspaceClosed: (503, "ServerBusy"),
@@ -76,7 +81,7 @@ def fault_of(error: KyaniteError) -> Fault:
     if isinstance(error, InvalidRequest):
         return Fault(*_FIELDS.get(error.field, (400, "InvalidInput")), str(error))
     status, code = next(_ANSWERS[kind] for kind in type(error).__mro__ if kind in _ANSWERS)
-    return Fault(status, code, str(error))
+    return Fault(status, code, str(error), pause(status, getattr(error, "retry_after_s", None)))
 
 
 def answer(request: web.BaseRequest, fault: Fault) -> web.Response:

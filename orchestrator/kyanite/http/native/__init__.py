@@ -22,10 +22,12 @@ def add_routes(app: web.Application, service: Service, keys: Keys) -> None:
     """Answer under `/v1`, and tell the guard what each operation asks for."""
     from kyanite.http.native.keys import KEYS
     from kyanite.http.native.routes import add_to
+    from kyanite.http.native.streams import end_streams
 
     del service  # handlers find it in the application
     app[KEYS] = keys
     add_to(app, with_key=True)
+    app.on_shutdown.append(end_streams)
 
 
 def add_open_routes(app: web.Application) -> None:

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from kyanite import Workspace
 from kyanite.blobs.keys import key_of, safe_key, uri_of
-from kyanite.blobs.label import PLAIN_TYPE
+from kyanite.blobs.label import PLAIN_TYPE, outlined, utc_now
 from kyanite.core.job import JobDetails
 from kyanite.errors import BlobExists, BlobMissing, IdConflict, InvalidRequest
 from kyanite.http.answers import failure
@@ -117,9 +117,10 @@ async def _created(request: web.Request, key: str) -> tuple[Blob, int]:
     """Create a blob of the body; nothing of it is there before all is, or ever if the body breaks off."""
     blobs, headers = request[WORKSPACE].blobs, request.headers
     content = body_of(request, request.app[SERVICE].settings.limits.input_max_bytes)
+    content_type, encoding = headers.get("Content-Type") or PLAIN_TYPE, headers.get("Content-Encoding") or None
+    outlined(key, utc_now(), content_type, encoding, None)  # refuses what could not be stored, whatever is there
     there = await blobs.stat(key)
     if there is None:
-        content_type, encoding = headers.get("Content-Type") or PLAIN_TYPE, headers.get("Content-Encoding") or None
         return await blobs.put(key, content, content_type=content_type, content_encoding=encoding), 201
     digest = sha256()
     async for chunk in content:

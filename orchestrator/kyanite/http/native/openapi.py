@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from kyanite.http.native.bodies import DEPTH_MAX
 from kyanite.http.native.conditions import KEY_LENGTH_MAX, WAIT_MAX_S
-from kyanite.http.native.documents import Problem
-from kyanite.http.native.operation import Operation, length_max
+from kyanite.http.native.documents import Job, Problem, Session
+from kyanite.http.native.operation import EXAMPLES, Operation, length_max
 
 DESCRIPTION = f"""The daemon in its own words: jobs, targets, sessions and blobs of one workspace, which the key says.
 
@@ -53,7 +53,7 @@ ANSWERS = {
     204: "It is gone.",
     206: "This is the part of it.",
     304: "The client has it already.",
-    400: "The body is not what its headers say.",
+    400: "It is no HTTP, or a line of its head is too long, or the body is not what its headers say.",
     401: "No key, or none that is known.",
     403: "The key does not allow this.",
     404: "There is no such thing in this workspace.",
@@ -70,10 +70,12 @@ ANSWERS = {
 }
 
 _REFUSED = 400
-_EMPTY, _LATER = (204, 304), (429, 503)
+_EMPTY, _LATER, _MADE = (204, 304), (429, 503), (200, 201)
 _TAGGED = {"If-Match", "If-None-Match", "Idempotency-Key"}
 _REF = "#/components/schemas/{name}"
 _TIME = {"type": "string", "format": "date-time"}
+_NAMED_BY: dict[Any, str] = {Job: "job_id", Session: "session_id"}
+"""The parameter of a path that is the id of a record."""
 
 
 def document(operations: Sequence[Operation]) -> dict[str, Any]:
@@ -85,7 +87,11 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
         _complete(components, kind)
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
-        paths.setdefault(operation.plain_path, {})[operation.method.lower()] = _operation(operation, by_type)
+        about = _operation(operation, by_type)
+        if links := _links(operation, operations):
+            for status in _MADE:
+                about["responses"][str(status)]["links"] = links
+        paths.setdefault(operation.plain_path, {})[operation.method.lower()] = about
     refused = sorted({status for operation in operations for status in statuses(operation) if status >= _REFUSED})
     return {
         "openapi": "3.1.0",
@@ -119,10 +125,10 @@ def statuses(operation: Operation) -> list[int]:
     named = operation.parameters.__struct_fields__ or operation.path_parameters
     sent = operation.body is not None or operation.uploads
     return sorted(
-        {*operation.statuses, 429, 503}
+        {*operation.statuses, 400, 429, 503}
         | (set() if operation.scope is None else {401, 403})
         | ({422} if sent or named else set())
-        | ({400, 408, 413} if sent else set())
+        | ({408, 413} if sent else set())
         | (set() if operation.method == "GET" else {507})
     )
 
@@ -163,7 +169,19 @@ def _operation(operation: Operation, by_type: dict[Any, Any]) -> dict[str, Any]:
 def _path_parameters(operation: Operation) -> Iterator[dict[str, Any]]:
     for name in operation.path_parameters:
         schema = {"type": "string", "minLength": 1, "maxLength": length_max(name)}
-        yield {"name": name, "in": "path", "required": True, "schema": schema}
+        yield {"name": name, "in": "path", "required": True, "schema": schema, "example": EXAMPLES[name]}
+
+
+def _links(operation: Operation, operations: Sequence[Operation]) -> dict[str, Any]:
+    """Return what can be asked of the record that an operation makes, each with the parameter to be taken from it."""
+    parameter = _NAMED_BY.get(operation.answer)
+    if not set(_MADE) <= set(operation.statuses):
+        return {}
+    return {
+        other.name: {"operationId": other.name, "parameters": {parameter: "$response.body#/id"}}
+        for other in operations
+        if other.path_parameters == [parameter]
+    }
 
 
 def _query_parameters(operation: Operation) -> Iterator[dict[str, Any]]:

@@ -59,7 +59,7 @@ def _download(name: str, path: str, handler: Handler) -> Operation:
         statuses=(200, 206, 304, 404, 410, 412, 416),
         headers=("Range", "If-None-Match", "If-Match"),
         answer=bytes,
-        media="application/octet-stream",
+        media="*/*",  # as what it was stored
     )
 
 

@@ -135,6 +135,9 @@ def read(query: MultiMapping[str], kind: type[S]) -> S:
         else:
             fields[name] = _instant(name, given[0]) if name in _times(kind) else given[0]
     found: S = checked(lambda: msgspec.convert(fields, kind, strict=False), "query")
+    for name in fields:
+        if getattr(found, name) is None:  # as which msgspec takes the text `null`
+            raise InvalidRequest(name, "is `null`; leave out what is not to be asked for")
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import wraps
 
-import anyio
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -17,7 +16,7 @@ from kyanite.http.native.bodies import BODY
 from kyanite.http.native.operation import Operation, length_max
 from kyanite.http.native.operations import OPERATIONS
 from kyanite.http.native.parameters import QUERY
-from kyanite.http.service import SERVICE
+from kyanite.http.whole_body import whole_body
 from kyanite.logs import logger
 
 _CODES = {412: "PreconditionFailed", 416: "RangeNotSatisfiable"}
@@ -47,23 +46,13 @@ def _reading(operation: Operation) -> Handler:
                 raise InvalidRequest(name, f"is longer than {length_max(name)} characters, or not printable")
         asked = request.rel_url.raw_query_string
         request[QUERY] = parameters.read(request.query, operation.parameters) if asked else unasked
-        if operation.body is not None:
-            request[BODY] = bodies.read(await _whole(request), operation.body)
-        return await operation.handler(request)
+        if operation.body is None:
+            return await operation.handler(request)
+        async with whole_body(request) as body:
+            request[BODY] = bodies.read(body, operation.body)
+            return await operation.handler(request)
 
     return perform
-
-
-async def _whole(request: web.Request) -> bytes:
-    """Return the body, of whatever length the application allows. Raises `Fault` if it is slow to come."""
-    if not request.can_read_body or request.content.is_eof():
-        return await request.read()
-    patience_s = request.app[SERVICE].settings.server.request_patience_s
-    try:
-        with anyio.fail_after(patience_s):
-            return await request.read()
-    except TimeoutError:
-        raise Fault(408, "RequestTimeout", f"the body did not come within {patience_s:g} seconds") from None
 
 
 def _refusing(handler: Handler) -> Handler:

@@ -15,9 +15,8 @@ from contextlib import suppress
 import anyio
 from aiohttp import HttpVersion11, web
 
-from kyanite import Workspace
 from kyanite.core.events import FINAL_EVENTS, Event
-from kyanite.errors import InvalidRequest, QuotaExceeded
+from kyanite.errors import InvalidRequest
 from kyanite.http.connection import Connection
 from kyanite.http.native import filters, frames
 from kyanite.http.native.filters import Filter
@@ -37,7 +36,6 @@ UNSENT_BYTES_MAX = 16 << 10
 """What may wait in the process for a client that does not read; beside it there is one turn's worth."""
 TURN_BYTES = 32 << 10
 """About how much is written at a time."""
-RETRY_AFTER_S = 5.0
 LOOK_AGAIN_S = 0.25
 _POSITION = re.compile("[0-9]{1,18}", re.ASCII)
 
@@ -48,7 +46,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     feed = workspace.host.engine.feed
     wanted = filters.wanted(request[QUERY])
     after = await _resumed(request, feed.present)
-    return await _streamed(request, Stream(workspace, wanted, after, follows=request[QUERY].follow))
+    return await _streamed(request, Stream(feed, workspace.name, wanted, after, follows=request[QUERY].follow))
 
 
 async def job_events(request: web.Request) -> web.StreamResponse:
@@ -57,13 +55,14 @@ async def job_events(request: web.Request) -> web.StreamResponse:
     A client that has seen that one already, as its `Last-Event-ID` says, is told by 204 not to come again.
     """
     workspace, job_id = request[WORKSPACE], request.match_info["job_id"]
+    feed = workspace.host.engine.feed
     wanted = filters.wanted(request[QUERY])
     after = await _resumed(request, 0)
-    ended_at = await workspace.host.engine.feed.backlog.ended_at((workspace.name, job_id))
+    ended_at = await feed.backlog.ended_at((workspace.name, job_id))
     over = ended_at is not None and after >= ended_at
     if over and request.headers.get(LAST_EVENT_ID):
         return web.Response(status=204)
-    stream = Stream(workspace, wanted, after, job_id)
+    stream = Stream(feed, workspace.name, wanted, after, job_id)
     stream.over = over
     return await _streamed(request, stream)
 
@@ -88,9 +87,9 @@ async def _resumed(request: web.Request, otherwise: int) -> int:
 
 
 async def _streamed(request: web.Request, stream: Stream) -> web.StreamResponse:
-    stream.check_quota()
-    response = web.StreamResponse(headers=HEADERS)
-    with suppress(ConnectionError):  # the client has gone, or was let go: nobody reads what the application would say
+    workspace, response = request[WORKSPACE], web.StreamResponse(headers=HEADERS)
+    # The client has gone, or was let go: nobody reads what the application would say.
+    with workspace.host.engine.quotas.of(workspace.name).stream(), suppress(ConnectionError):
         await stream.run(request, response)
     return response
 
@@ -107,13 +106,13 @@ class Stream:
     _stretch: Stretch
 
     def __init__(
-        self, workspace: Workspace, wanted: Filter, position: int, job_id: str = "", *, follows: bool = True
+        self, feed: Feed, workspace: str, wanted: Filter, position: int, job_id: str = "", *, follows: bool = True
     ) -> None:
         """Begin behind a position; of a job, end with its final event, and unless it follows, where the log ends."""
         self.position = position
         self.over = False
         self._workspace = workspace
-        self._feed: Feed = workspace.host.engine.feed
+        self._feed = feed
         self._filter = wanted
         self._job_id = job_id
         self._follows = follows
@@ -123,18 +122,11 @@ class Stream:
         self._reading: anyio.CancelScope | None = None
         self._chunked = True
 
-    def check_quota(self) -> None:
-        """Raise `QuotaExceeded` if the workspace has all the streams that it may have."""
-        name = self._workspace.name
-        most = self._workspace.settings.quota_of(name).event_streams_max
-        if self._feed.readers(name) >= most:
-            raise QuotaExceeded(f"event_streams_max is {most:,}, and so many are open", RETRY_AFTER_S)
-
     async def run(self, request: web.Request, response: web.StreamResponse) -> None:
         """Tell until there is no more to tell. Raises `ConnectionError` when the client has gone."""
         protocol = self._protocol = request.protocol
         self._chunked = request.version >= HttpVersion11
-        with self._feed.reading(self, self._workspace.name, self._job_id) as self._stretch:
+        with self._feed.reading(self, self._workspace, self._job_id) as self._stretch:
             await response.prepare(request)
             if request.transport is not None:
                 request.transport.set_write_buffer_limits(UNSENT_BYTES_MAX)
@@ -188,9 +180,9 @@ class Stream:
     async def _page(self) -> Page:
         backlog = self._feed.backlog
         if self._job_id:
-            page = await backlog.story((self._workspace.name, self._job_id), self._version, self._feed.position)
+            page = await backlog.story((self._workspace, self._job_id), self._version, self._feed.position)
         else:
-            page = await backlog.page(self._workspace.name, self.position)
+            page = await backlog.page(self._workspace, self.position)
         if self._filter.by_label:
             await backlog.label(entry for entry in page.entries if self._filter.may_want(entry))
         return page

@@ -1,0 +1,36 @@
+"""Where a daemon is, as its users write it."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import urlsplit
+
+from kyanite.errors import ConfigError
+
+ENDPOINT = "KYANITE_ENDPOINT"
+API_KEY = "KYANITE_API_KEY"
+
+
+def endpoint_of(url: str | None = None) -> str:
+    """Return the address of a daemon, such as `http://127.0.0.1:8473`; by default that in KYANITE_ENDPOINT.
+
+    Raises `ConfigError` for what is no such address, and for one with a password in it: keys are not part of it.
+    """
+    given = os.environ.get(ENDPOINT) if url is None else url
+    if not given:
+        raise ConfigError(f"there is no endpoint: give the daemon's address, or set {ENDPOINT}")
+    try:
+        parts = urlsplit(given.strip())
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise ConfigError(f"{given!r:.200} is no address: {error}") from None
+    if parts.scheme not in {"http", "https"} or not host:
+        raise ConfigError("an endpoint is like http://127.0.0.1:8473 or https://jobs.example.org")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ConfigError("an endpoint is an address alone: no user, no password, nothing behind ? or #")
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def key_of_environment() -> str | None:
+    """Return the key in KYANITE_API_KEY, if there is one."""
+    return os.environ.get(API_KEY) or None

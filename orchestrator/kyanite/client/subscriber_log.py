@@ -1,0 +1,107 @@
+"""A daemon's log as the delivery to one subscriber reads it: in the form of the log and the store of this process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from typing import Protocol, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from kyanite.client.connection import Connection, path
+from kyanite.client.jobs import Jobs
+from kyanite.client.problems import CURSOR_NOT_FOUND, Refused
+from kyanite.client.uploads import Upload
+from kyanite.core.events import EPOCH, Event
+from kyanite.core.job import JobDetails
+from kyanite.errors import JobNotFound, KyaniteError, StoreUnavailable
+from kyanite.ports import Clock, Cursor, Entropy, Subscription
+
+
+class Deliverer(Protocol):
+    """Calls subscribers with events."""
+
+    async def deliver(self, subscription: Subscription, now: int) -> None:
+        """Deliver until nothing more will come; a subscription that is new begins at position `now`."""
+
+
+class _Position(Struct):
+    position: int
+
+
+class SubscriberLog:
+    """The log for one subscriber. Whatever hinders a request is, to its delivery, a store that does not answer."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        jobs: Jobs,
+        pages: Callable[..., AsyncGenerator[list[Event]]],
+        subscription: Subscription,
+    ) -> None:
+        """Read the log by `pages`, which is `Log.pages`."""
+        self.position = 0
+        """The newest position that was heard of: whoever is there has caught up."""
+        self._connection = connection
+        self._jobs = jobs
+        self._pages = pages
+        self._workspace = subscription.workspace
+        self._name = subscription.name or ""
+        kinds = subscription.types
+        self._query = [] if Event in kinds else [("type", kind.__name__) for kind in kinds]
+
+    async def follow(self, after: int) -> AsyncGenerator[Event]:
+        """Yield the events for the subscriber past a position, until the connection is closed."""
+        with _as_of_a_store():
+            async with aclosing(self._pages(after, self._query)) as pages:
+                async for page in pages:
+                    self.position = page[-1].position if page else self.position
+                    for event in page:
+                        yield event
+
+    async def get(self, workspace: str, job_id: str) -> JobDetails | None:
+        """Return the job's row, unless it was purged."""
+        del workspace  # a connection has one
+        with _as_of_a_store():
+            try:
+                return await self._jobs.fetch(job_id)
+            except JobNotFound:
+                return None
+
+    async def events(self, after: int, limit: int, job: tuple[str, str]) -> Sequence[Event]:
+        """Return all events of a job, which are fewer than any limit."""
+        del after, limit
+        with _as_of_a_store():
+            return await self._jobs.story(job[1])
+
+    async def cursors(self, save: Sequence[Cursor] = ()) -> dict[str, Cursor]:
+        """Keep how far the subscriber has read, or return it, under the name that its workspace gives it."""
+        where = path("cursors", self._name)
+        with _as_of_a_store():
+            for cursor in save:
+                body = msgspec.json.encode(_Position(cursor.position))
+                await self._connection.ask("PUT", where, body=Upload(body, "application/json"))
+            if save:
+                return {cursor.name: cursor for cursor in save}
+            try:
+                answer = await self._connection.ask("GET", where)
+            except Refused as refused:
+                if refused.code != CURSOR_NOT_FOUND:
+                    raise
+                return {}
+        position = msgspec.json.decode(answer.body, type=_Position).position
+        name = f"{self._workspace}/{self._name}"
+        return {name: Cursor(name, position, EPOCH)}
+
+
+Delivery: TypeAlias = Callable[[SubscriberLog, SubscriberLog, Clock, Entropy], Deliverer]
+"""Makes a deliverer of what it reads the log from, where it finds rows and keeps cursors, time and chance."""
+
+
+@contextmanager
+def _as_of_a_store() -> Iterator[None]:
+    try:
+        yield
+    except KyaniteError as error:
+        raise StoreUnavailable(str(error)) from error

@@ -1,0 +1,36 @@
+"""Room for so much of something at once, shared by all requests: what does not fit is refused, and nobody waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Room:
+    """Room for `most` of something."""
+
+    def __init__(self, most: int) -> None:
+        """Begin empty."""
+        self.most = most
+        self.taken = 0
+
+    def take(self, amount: int = 1) -> bool:
+        """Take so much, to be given back, and tell whether there was room for it; else nothing is taken."""
+        if self.taken + amount > self.most:
+            return False
+        self.taken += amount
+        return True
+
+    def give_back(self, amount: int = 1) -> None:
+        """Give back what was taken."""
+        self.taken -= amount
+
+    @contextmanager
+    def held(self, amount: int, otherwise: Exception) -> Iterator[None]:
+        """Take so much as long as the block lasts. Raises `otherwise` if there is no room for it."""
+        if not self.take(amount):
+            raise otherwise
+        try:
+            yield
+        finally:
+            self.give_back(amount)
