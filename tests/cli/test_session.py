@@ -5,6 +5,8 @@ def test_commands_that_meet_the_same_workspace():
     assert Session().again("job", "wait", "1") == "kyanite job wait 1"
     session = Session(data_dir="my jobs", workspace="team", config="a.toml")
     assert session.again("job", "list") == "kyanite job list --data-dir 'my jobs' --workspace team --config a.toml"
+    there = Session(endpoint="http://127.0.0.1:8473", workspace="team")
+    assert there.again("job", "list") == "kyanite job list --endpoint http://127.0.0.1:8473 --workspace team"
 
 
 def test_what_is_kept():

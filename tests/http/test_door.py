@@ -5,7 +5,8 @@ import stat
 import aiohttp
 import pytest
 
-from kyanite.http import door
+from kyanite.config import TlsSettings
+from kyanite.http import door, tls
 from kyanite.http.daemon import serving
 from kyanite.http.door import Door, door_in, kept
 from kyanite.http.keys import Keys
@@ -49,6 +50,16 @@ async def test_each_daemon_has_another_key(tmp_path):
             found.append(door_in(tmp_path, running.address).key)
             assert await status(running.address, found[0]) == (200 if len(found) == 1 else 401)
     assert found[0] != found[1]
+
+
+async def test_it_names_the_certificate_to_trust(tmp_path):
+    pytest.importorskip("cryptography")
+    made = tls.development(tmp_path / "made")
+    own = settings(tmp_path / "own", listen="localhost:0", tls=TlsSettings(certificate=str(made.certificate)))
+    async with serving(own) as running:
+        assert door_in(tmp_path / "own", running.address).authority == str(made.certificate)
+    async with serving(settings(tmp_path / "dev"), dev_tls=True) as running:
+        assert door_in(tmp_path / "dev", running.address).authority == str(tmp_path / "dev" / "tls" / "ca.pem")
 
 
 def test_one_that_leads_elsewhere_is_none(tmp_path):

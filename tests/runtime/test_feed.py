@@ -4,15 +4,8 @@ import asyncio
 import time
 from contextlib import ExitStack, contextmanager
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from kyanite.core.backoff import Backoff
-from kyanite.core.events import Amended, decode_event
-from kyanite.errors import JobNotFound
-from kyanite.runtime import backlog, execution, feed, rounds, stretch
-from tests.runtime.faults import UNAVAILABLE, FaultyStore
+from kyanite.core.events import decode_event
+from kyanite.runtime import feed, rounds
 from tests.runtime.live import LiveLog, began, born, progress, renamed, succeeded
 
 PATIENCE_S = 10.0
@@ -121,7 +114,7 @@ async def test_a_gap_begins_the_stretches_anew_and_wakes_everybody():
         assert page.upto == 3
 
 
-async def test_what_is_held_is_bounded_by_number_and_by_bytes(monkeypatch):
+async def test_what_is_held_is_bounded(monkeypatch):
     monkeypatch.setattr(feed, "WORKSPACE_LENGTH_MAX", 8)
     log = LiveLog()
     with log.feed.reading(Reader(), "a") as shared:
@@ -133,12 +126,6 @@ async def test_what_is_held_is_bounded_by_number_and_by_bytes(monkeypatch):
         assert shared.since(shared.base - 1) is None
         assert [entry.event.position for entry in shared.since(shared.base)] == shared.positions
         assert shared.since(101) == []
-    small = stretch.Stretch(0, 100, 1_000)
-    for position in range(1, 50):
-        small.add(stretch.Entry(renamed("x" * 100)), position)
-        assert sum(len(entry.frame) for entry in small.entries) <= 1_000
-    small.add(stretch.Entry(renamed("x" * 2_000)), 50)
-    assert (small.base, small.entries) == (50, [])
 
 
 async def test_readers_are_told_in_slices(monkeypatch):
@@ -231,116 +218,6 @@ async def test_closing_ends_every_reader_and_those_to_come():
         assert all(reader.closed for reader in readers)
         with log.feed.reading(late, "a"):
             assert late.closed
-
-
-# The log -------------------------------------------------------------------------------------------------------------
-
-
-class CountingStore(FaultyStore):
-    """Counts reads of the log, each of which takes a moment."""
-
-    def __init__(self):
-        super().__init__()
-        self.asked = []
-
-    async def events(self, after, limit, job=None):
-        self.asked.append((after, job))
-        await asyncio.sleep(0)
-        return await super().events(after, limit, job)
-
-
-async def filled(store, events):
-    """A log of two jobs in turn, the first in workspace a and the second in b."""
-    log = LiveLog(store)
-    for number in range(events):
-        workspace = "b" if number % 2 else "a"
-        await log.record(workspace, "j", born(workspace, "j") if number < 2 else renamed(str(number)))
-    return log
-
-
-async def test_a_crowd_reads_each_page_once(monkeypatch):
-    monkeypatch.setattr(backlog, "PAGE", 16)
-    store = CountingStore()
-    log = await filled(store, 40)
-    async with asyncio.TaskGroup() as group:
-        pages = [group.create_task(log.feed.backlog.page("a", 16 + number % 16)) for number in range(200)]
-    assert store.asked == [(16, None)]
-    for number, page in enumerate(pages):
-        seen = [entry.event.position for entry in page.result().entries]
-        assert seen == [at for at in range(17 + number % 16, 33) if at % 2]
-        assert page.result().upto == 32
-    with log.feed.reading(Reader(), "a"):
-        pass
-    assert not log.feed.backlog._pages
-
-
-async def test_the_page_at_the_end_grows_and_few_are_kept(monkeypatch):
-    monkeypatch.setattr(backlog, "PAGE", 8)
-    store = CountingStore()
-    log = await filled(store, 3)
-    assert (await log.feed.backlog.page("a", 0)).upto == 3
-    assert (await log.feed.backlog.page("a", 3)) == ([], 3)
-    await log.record("a", "j", renamed("later"))
-    assert [entry.event.position for entry in (await log.feed.backlog.page("a", 3)).entries] == [4]
-    for number in range(60):
-        await log.record("a", "j", renamed(str(number)))
-    upto, seen = 0, []
-    while upto < 64:
-        page = await log.feed.backlog.page("a", upto)
-        assert upto < page.upto <= upto + backlog.PAGE
-        seen += [entry.event.position for entry in page.entries]
-        upto = page.upto
-        assert len(log.feed.backlog._pages) <= backlog.PAGES_KEPT
-    assert seen == [1, *range(3, 65)]
-
-
-async def test_the_log_is_waited_for_while_the_store_is_out(monkeypatch):
-    monkeypatch.setattr(execution, "PATIENCE", Backoff(first_s=0.0001, most_s=0.001))
-    store = FaultyStore()
-    log = await filled(store, 3)
-    store.reads = [UNAVAILABLE, UNAVAILABLE]
-    assert (await log.feed.backlog.page("a", 0)).upto == 3
-    assert not store.reads
-
-
-async def test_labels_are_those_of_the_row_and_of_a_purged_job_those_of_its_events():
-    log = LiveLog()
-    await log.record("a", "kept", born("a", "kept", target="acme.one", tags=["old"]))
-    await log.record("a", "gone", born("a", "gone", target="acme.two", tags=["t"]), began(), succeeded())
-    await log.record("a", "kept", Amended(tags=("new",)))
-    await log.store.purge("a", ["gone"])
-    page = await log.feed.backlog.page("a", 0)
-    await log.feed.backlog.label(page.entries)
-    assert [(entry.target, entry.tags) for entry in page.entries] == [
-        ("acme.one", ("new",)),
-        *[("acme.two", ("t",))] * 3,
-        ("acme.one", ("new",)),
-    ]
-    assert await log.feed.backlog.ended_at(("a", "gone")) == 4
-    assert await log.feed.backlog.ended_at(("a", "kept")) is None
-    with pytest.raises(JobNotFound):
-        await log.feed.backlog.ended_at(("b", "kept"))
-
-
-@given(lengths=st.lists(st.integers(1, 4), max_size=20), after=st.integers(0, 60), length_max=st.integers(1, 9))
-def test_a_stretch_has_all_past_its_base_and_nothing_else(lengths, after, length_max):
-    shared = stretch.Stretch(0, length_max, 1 << 20)
-    position = 0
-    for length in lengths:
-        for _ in range(length):
-            position += length
-            shared.add(stretch.Entry(renamed(str(position))), position)
-    given = []
-    at = 0
-    for length in lengths:
-        for _ in range(length):
-            at += length
-            given.append(at)
-    found = shared.since(after)
-    if found is None:
-        assert after < shared.base
-    else:
-        assert [int(entry.event.name) for entry in found] == [at for at in given if at > after]
 
 
 @contextmanager

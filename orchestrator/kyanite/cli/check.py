@@ -12,17 +12,21 @@ import click
 
 from kyanite.cli.display import draws_on
 from kyanite.cli.exits import Exit
-from kyanite.cli.opening import reading, settings
+from kyanite.cli.opening import caring, reading, settings
 from kyanite.cli.output import format_option, write, write_json
 from kyanite.cli.screen import cut, plain, width
 from kyanite.cli.session import Session, pass_session
 from kyanite.cli.views import record
+from kyanite.cli.way import named
 
 if TYPE_CHECKING:
     from kyanite import Workspace
+    from kyanite.client.care import Care
     from kyanite.config import Settings
     from kyanite.ports import BlobStore, JobStore
     from kyanite.runtime.audit import Audit, Breach, Tally
+
+    Hear = Callable[[Breach], None]
 
 TICK_S = 0.1
 KIND_CELLS = 19
@@ -39,28 +43,58 @@ def check(session: Session, /, read_blobs: bool, style: str) -> int:  # noqa: FB
     Nothing is changed; another process may execute jobs meanwhile. The exit code is 1 if something does not hold. As
     lines of JSON, each breach is one, and the last line is the summary.
     """
-    return reading(session, partial(_checked, session, read_blobs, style))
+    breaches: list[Breach] = []
+    hears = {"table": lambda breach: write(_line(breach)), "jsonl": lambda breach: write_json(record(breach), style)}
+    hear, way = hears.get(style, breaches.append), named(session)
+    if way is None:
+        tally = reading(session, partial(_audited, session, read_blobs, hear))
+    else:
+        tally = caring(session, way, partial(_asked, session, read_blobs, hear))
+    if style == "json":
+        write_json({"summary": record(tally), "breaches": [record(breach) for breach in breaches]}, style)
+    else:
+        write(_summary(tally)) if style == "table" else write_json(record(tally), style)
+    if tally.breaches >= _most():
+        session.say(f"stopped after {tally.breaches:,} breaches; there may be more")
+    return Exit.ERROR if tally.breaches else Exit.OK
 
 
-async def _checked(session: Session, read_blobs: bool, style: str, _: Workspace) -> int:  # noqa: FBT001  # as above
-    from kyanite.runtime.audit import BREACHES_MAX, Audit
+def _most() -> int:
+    from kyanite.runtime.audit import BREACHES_MAX
+
+    return BREACHES_MAX
+
+
+async def _asked(session: Session, read_blobs: bool, hear: Hear, care: Care) -> Tally:  # noqa: FBT001  # a flag
+    """Have the daemon check what it keeps."""
+    from kyanite.runtime.audit import Breach, Tally
+
+    meter, tally = Meter(session), Tally()
+    try:
+        async for told in care.check(read_blobs=read_blobs):
+            if isinstance(told, Breach):
+                meter.clear()
+                hear(told)
+            else:
+                tally = told
+                meter.show(_progress(tally))
+    finally:
+        meter.clear()
+    return tally
+
+
+async def _audited(session: Session, read_blobs: bool, hear: Hear, _: Workspace) -> Tally:  # noqa: FBT001  # a flag
+    """Check what lies in the data folder."""
+    from kyanite.runtime.audit import Audit
 
     chosen = settings(session)
-    breaches: list[Breach] = []
-    hear = {"table": lambda breach: write(_line(breach)), "jsonl": lambda breach: write_json(record(breach), style)}
     async with _opened(chosen) as (store, blobs):
         audit = Audit(store, blobs, workspaces=[chosen.workspace], read_blobs=read_blobs)
-        await _heard(audit, Meter(session), hear.get(style, breaches.append))
-    if style == "json":
-        write_json({"summary": record(audit.tally), "breaches": [record(breach) for breach in breaches]}, style)
-    else:
-        write(_summary(audit.tally)) if style == "table" else write_json(record(audit.tally), style)
-    if audit.tally.breaches >= BREACHES_MAX:
-        session.say(f"stopped after {BREACHES_MAX:,} breaches; there may be more")
-    return Exit.ERROR if audit.tally.breaches else Exit.OK
+        await _heard(audit, Meter(session), hear)
+    return audit.tally
 
 
-async def _heard(audit: Audit, meter: Meter, hear: Callable[[Breach], None]) -> None:
+async def _heard(audit: Audit, meter: Meter, hear: Hear) -> None:
     """Have each breach heard of as it is found, and say meanwhile how far the audit is."""
     import anyio
 
@@ -80,8 +114,12 @@ async def _tell(tally: Tally, meter: Meter) -> None:
 
     while True:
         await anyio.sleep(TICK_S)
-        part = tally.events / tally.events_total if tally.events_total else 0.0
-        meter.show(f"{part:4.0%}  {tally.jobs:,} jobs, {tally.breaches:,} breaches")
+        meter.show(_progress(tally))
+
+
+def _progress(tally: Tally) -> str:
+    part = tally.events / tally.events_total if tally.events_total else 0.0
+    return f"{part:4.0%}  {tally.jobs:,} jobs, {tally.breaches:,} breaches"
 
 
 @asynccontextmanager

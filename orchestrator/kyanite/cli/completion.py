@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
 
-from kyanite.cli.opening import closed, reading
+from kyanite.cli.opening import reading, targets
 from kyanite.cli.output import write
 from kyanite.cli.session import Session
 from kyanite.cli.vocabulary import Choice
@@ -49,14 +49,14 @@ def job_ids(*status: str) -> Completer:
 def target_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Offer targets, each with its description."""
     del param
-    targets = closed(ctx.ensure_object(Session)).targets()
-    return [CompletionItem(target.id, help=target.description) for target in targets if incomplete in target.id]
+    known = targets(ctx.ensure_object(Session))
+    return [CompletionItem(target.id, help=target.description) for target in known if incomplete in target.id]
 
 
 def providers(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Offer the providers of all targets."""
     del param
-    found = {target.provider_id for target in closed(ctx.ensure_object(Session)).targets()}
+    found = {target.provider_id for target in targets(ctx.ensure_object(Session))}
     return [CompletionItem(provider) for provider in sorted(found) if provider.startswith(incomplete)]
 
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kyanite.cli.opening import resolved
+from kyanite.cli.opening import caring, resolved
 from kyanite.cli.output import View, format_option, show, write
 from kyanite.cli.session import Session, pass_session
 from kyanite.cli.table import Column
 from kyanite.cli.vocabulary import Vocabulary
+from kyanite.cli.way import named
 
 if TYPE_CHECKING:
     from kyanite.config import Row
@@ -40,10 +41,15 @@ def config() -> None:
 def show_config(session: Session, /, origin: bool, style: str) -> None:  # noqa: FBT001  # a flag
     """Show every setting as it applies: the command line over the environment over the file over the defaults.
 
-    As TOML, it is a file for --config. Secrets are never shown.
+    As TOML, it is a file for --config. Secrets are never shown. With --endpoint, the settings are those of the daemon.
     """
-    settings = resolved(session)
-    if style == "toml" and not origin:
-        write(settings.toml(), end="")
+    way = named(session)
+    if way is None:
+        found = resolved(session)
+        rows, toml = found.rows(), found.toml()
     else:
-        show(ROWS, "table" if style == "toml" else style, settings.rows())
+        rows, toml = caring(session, way, lambda care: care.settings())
+    if style == "toml" and not origin:
+        write(toml, end="")
+    else:
+        show(ROWS, "table" if style == "toml" else style, rows)

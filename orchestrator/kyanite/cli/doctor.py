@@ -6,7 +6,7 @@ import gc
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterable, Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -14,11 +14,12 @@ import click
 from kyanite.cli.exits import Exit
 from kyanite.cli.interrupts import run
 from kyanite.cli.loglines import log_lines
-from kyanite.cli.opening import resolved
+from kyanite.cli.opening import caring, resolved
 from kyanite.cli.output import format_option, write, write_json
 from kyanite.cli.screen import coloured, plain, width
 from kyanite.cli.session import Session, pass_session
 from kyanite.cli.views import record
+from kyanite.cli.way import named
 
 if TYPE_CHECKING:
     from kyanite.config import Resolved
@@ -35,19 +36,23 @@ TEXT_CELLS_MIN = 40
 def doctor(session: Session, /, style: str) -> int:
     """Look over the store, the blobs, the workers, the clock and the disks, and say what to do.
 
-    Nothing in the data folder is created or changed; another process may execute jobs meanwhile. The exit code is 1
-    if something failed.
+    Nothing in the data folder is created or changed; another process may execute jobs meanwhile. With --endpoint, the
+    daemon looks itself over. The exit code is 1 if something failed.
     """
     from kyanite.errors import ConfigError
 
     findings: list[Finding] = []
+    way = named(session)
     try:
         found = resolved(session)
     except ConfigError as error:
         _tell(findings, _misconfigured(error), style)
     else:
-        with log_lines(session, found):
-            run(lambda: _examine(found, findings, style), session)
+        if way is not None:
+            caring(session, way, lambda care: _hear(care.findings(), findings, style))
+        else:
+            with log_lines(session, found):
+                run(lambda: _examine(found, findings, style), session)
     if style == "table":
         write(_summary(findings))
     else:
@@ -59,7 +64,11 @@ async def _examine(found: Resolved, findings: list[Finding], style: str) -> None
     from kyanite.runtime.diagnosis import diagnose
 
     gc.enable()  # `main` has turned it off for commands that are over in a moment
-    async for finding in diagnose(found):
+    await _hear(diagnose(found), findings, style)
+
+
+async def _hear(source: AsyncIterable[Finding], findings: list[Finding], style: str) -> None:
+    async for finding in source:
         _tell(findings, finding, style)
 
 

@@ -17,11 +17,17 @@ NAMED_MAX = 3
 """More jobs are not named one by one."""
 
 
+def nothing_left() -> str:
+    """Say what an interrupt leaves behind that comes before anything was done."""
+    return "nothing was submitted or changed"
+
+
 @dataclass
 class Session:
     """What the global options say, and what an interrupt leaves behind."""
 
     data_dir: str | None = None
+    endpoint: str | None = None
     workspace: str | None = None
     config: str | None = None
     quiet: bool = False
@@ -31,7 +37,9 @@ class Session:
     """What options of the command itself say of settings, by dotted path."""
     resolved: Resolved | None = None
     """The settings that these options lead to, once `opening` has asked for them."""
-    left: Callable[[], str] = lambda: "nothing was submitted or changed"
+    daemon: str | None = None
+    """The address of the daemon that does what is asked for, once it is clear that one does."""
+    left: Callable[[], str] = nothing_left
     """Says what a Ctrl-C that came now has left behind; asked when the workspace is closed."""
 
     def say(self, text: str) -> None:
@@ -41,8 +49,13 @@ class Session:
 
     def again(self, *words: str) -> str:
         """Return a command line that meets the same workspace."""
-        given = ("--data-dir", self.data_dir), ("--workspace", self.workspace), ("--config", self.config)
-        options = [word for name, value in given if value is not None for word in (name, value)]
+        given = {
+            "--data-dir": self.data_dir,
+            "--endpoint": self.endpoint,
+            "--workspace": self.workspace,
+            "--config": self.config,
+        }
+        options = [word for name, value in given.items() if value is not None for word in (name, value)]
         return shlex.join(["kyanite", *words, *options])
 
     def kept(self, *job_ids: str) -> str:
@@ -83,6 +96,11 @@ FILE = click.Path(dir_okay=False, path_type=str)
 GLOBAL_OPTIONS = (
     GlobalOption(
         "--data-dir", metavar="DIR", type=FOLDER, help="Where jobs lie; or KYANITE_DATA_DIR. Default: ./.kyanite"
+    ),
+    GlobalOption(
+        "--endpoint",
+        metavar="URL",
+        help="A daemon that has the jobs, instead; or KYANITE_ENDPOINT. Its key goes into KYANITE_API_KEY.",
     ),
     GlobalOption(
         "-w",

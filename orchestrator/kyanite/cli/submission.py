@@ -14,7 +14,7 @@ import click
 from kyanite.cli.completion import UNFINISHED, tags, target_ids
 from kyanite.cli.exits import Stop
 from kyanite.cli.input import QIO_FORMAT, check_problem, job_name
-from kyanite.cli.session import Session
+from kyanite.cli.session import Session, nothing_left
 
 if TYPE_CHECKING:
     from kyanite import Job, Workspace
@@ -119,7 +119,8 @@ async def submit(session: Session, workspace: Workspace, wanted: Submission, pat
         attempts_max=wanted.attempts,
     )
     session.left = partial(session.kept, job.id)
-    if workspace.drive and (others := await workspace.count_jobs(status=UNFINISHED) - 1) > 0:
+    drives = workspace.drive and session.daemon is None
+    if drives and (others := await workspace.count_jobs(status=UNFINISHED) - 1) > 0:
         shown = session.again("job", "list", "-s", "waiting", "-s", "executing")
         which = "another job that has" if others == 1 else f"{others} other jobs that have"
         session.say(f"this also executes {which} not ended; see `{shown}`")
@@ -129,10 +130,13 @@ async def submit(session: Session, workspace: Workspace, wanted: Submission, pat
 def _left_while_submitting(session: Session, job_id: str) -> str:
     """Look whether the submit came through: what was on its way is stored while the workspace closes."""
     from kyanite.cli.opening import reading
-    from kyanite.errors import JobNotFound
+    from kyanite.errors import JobNotFound, Unreachable
 
+    session.left = nothing_left  # this is it
     try:
         reading(session, lambda workspace: workspace.get_job(job_id))
     except (JobNotFound, Stop):
         return "nothing was submitted"
+    except Unreachable:
+        return f"whether job {job_id} was submitted is not known; the same again with --job-id {job_id} is safe"
     return session.kept(job_id)

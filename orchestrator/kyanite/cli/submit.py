@@ -44,5 +44,7 @@ def submit_job(session: Session, /, wait: bool, timeout: float | None, style: st
         details = (driving if wait else writing)(session, lambda workspace: submitted(workspace, path))
     show_one(JOBS, style, details, job_facts)
     if not details.final:
-        session.say(f"it waits in the queue; `{session.again('job', 'wait', details.id)}` executes it")
+        does = "it waits in the queue" if session.daemon is None else f"the daemon at {session.daemon} executes it"
+        then = "executes it" if session.daemon is None else "waits for its end"
+        session.say(f"{does}; `{session.again('job', 'wait', details.id)}` {then}")
     return code_of([details])

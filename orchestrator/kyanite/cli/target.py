@@ -6,7 +6,7 @@ import click
 
 from kyanite.cli.completion import target_ids
 from kyanite.cli.exits import Stop
-from kyanite.cli.opening import closed
+from kyanite.cli.opening import targets
 from kyanite.cli.output import format_option, show, show_one
 from kyanite.cli.session import Session, pass_session
 from kyanite.cli.views import TARGETS, target_facts
@@ -24,8 +24,8 @@ def target() -> None:
 @format_option("table")
 @pass_session
 def list_targets(session: Session, /, style: str) -> None:
-    """List the targets of the installed providers."""
-    if not show(TARGETS, style, closed(session).targets()):
+    """List the targets of the installed providers, or of a daemon."""
+    if not show(TARGETS, style, targets(session)):
         session.say("no targets: no provider is installed")
 
 
@@ -35,8 +35,8 @@ def list_targets(session: Session, /, style: str) -> None:
 @pass_session
 def show_target(session: Session, /, target_id: str, style: str) -> None:
     """Show one target."""
-    targets = {each.id: each for each in closed(session).targets()}
-    if target_id not in targets:
-        hint = did_you_mean(target_id, targets) or f"; there are: {', '.join(targets) or 'none'}"
+    known = {each.id: each for each in targets(session)}
+    if target_id not in known:
+        hint = did_you_mean(target_id, known) or f"; there are: {', '.join(known) or 'none'}"
         raise Stop(f"there is no target {target_id!r}{hint}")
-    show_one(TARGETS, style, targets[target_id], target_facts)
+    show_one(TARGETS, style, known[target_id], target_facts)

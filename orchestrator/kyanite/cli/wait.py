@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,15 +13,18 @@ import click
 from kyanite.cli.completion import UNFINISHED, job_ids
 from kyanite.cli.exits import Exit, Stop, code_of
 from kyanite.cli.ids import find_all
-from kyanite.cli.opening import Owned, driving, reading
+from kyanite.cli.opening import Away, Owned, driving, on_daemon, owning, reading
 from kyanite.cli.output import format_option, show
 from kyanite.cli.session import Session, pass_session
 from kyanite.cli.views import JOBS
+from kyanite.cli.way import named
 
 if TYPE_CHECKING:
     import anyio
 
     from kyanite import Job, JobDetails, Workspace
+
+    LookOn = Callable[[Workspace], Awaitable[Sequence[JobDetails] | None]]
 
 OWNER_CHECK_S = 0.5
 """How often a process that only looks on asks whether the one that executes is still there."""
@@ -102,17 +105,34 @@ def _see_to_the_end(session: Session, errand: Errand, style: str) -> int:
     rows, looking_on = errand.rows, False
     ended: Sequence[JobDetails] | None = rows if all(row.final for row in rows) else None
     session.left = partial(session.kept, *(row.id for row in rows if not row.final))
+    if ended is None and named(session) is not None:
+        ended = driving(session, partial(_wait, session, errand))
     while ended is None:
         try:
-            ended = driving(session, partial(_wait, session, errand))
+            ended = owning(session, partial(_wait, session, errand))
         except Owned as owned:
             if not looking_on:
-                session.say(f"process {owned.pid or 'unknown'} executes the jobs; this one looks on")
+                who = f"the daemon at {owned.way.address}" if owned.way else f"process {owned.pid or 'unknown'}"
+                session.say(f"{who} executes the jobs; this one looks on")
             looking_on = True
-            ended = reading(session, partial(_look_on, session, errand, owned.pid))
+            ended = _beside(session, owned, partial(_look_on, session, errand, owned.pid))
     session.left = lambda: "the jobs have ended"
     show(JOBS, style, ended)
     return code_of(ended)
+
+
+def _beside(session: Session, owned: Owned, look_on: LookOn) -> Sequence[JobDetails] | None:
+    """Wait beside the owner of the store: by what a daemon tells, else by what stands in the folder."""
+    from kyanite.errors import AccessDenied, Unreachable
+
+    if owned.way is None:
+        return reading(session, look_on)
+    try:
+        return on_daemon(session, owned.way, look_on)
+    except (AccessDenied, Away, Unreachable):  # another daemon, with another key, may answer there by now
+        if owned.pid is None or _is_alive(owned.pid):
+            raise
+        return None
 
 
 async def _wait(session: Session, errand: Errand, workspace: Workspace) -> list[JobDetails]:

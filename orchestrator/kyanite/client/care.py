@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
@@ -11,7 +11,8 @@ from typing import Final, NamedTuple, TypeVar
 import msgspec
 from msgspec import Struct
 
-from kyanite.client.connection import Answer, Around, Connection, path
+from kyanite.client.answers import read
+from kyanite.client.connection import Around, Connection, Query, path
 from kyanite.client.endpoint import key_of_environment
 from kyanite.client.listing import Page, items
 from kyanite.client.retries import Lost
@@ -19,16 +20,12 @@ from kyanite.client.session import session_with
 from kyanite.client.uploads import json_body
 from kyanite.config import Row
 from kyanite.core.findings import Finding
-from kyanite.errors import InfrastructureError, Unreachable
+from kyanite.errors import Unreachable
 from kyanite.logs import keep_secret
 from kyanite.runtime.audit import Breach, Tally
 from kyanite.runtime.system import SystemClock, SystemEntropy
 
-T = TypeVar("T")
 K = TypeVar("K", bound="KeyRecord")
-
-EXAMINATION_S: Final = 600.0
-"""How long a daemon may look itself over before it answers."""
 
 
 SCOPES: Final = ("read", "submit", "admin", "operate")
@@ -76,10 +73,6 @@ class _Settings(Struct):
     toml: str
 
 
-class _Findings(Struct):
-    items: list[Finding]
-
-
 class _Line(Struct):
     breach: Breach | None = None
     progress: Tally | None = None
@@ -99,28 +92,23 @@ class Care:
         Raises `Unreachable` if it breaks off: it is not begun anew.
         """
         query = [("blobs", "true")] if read_blobs else []
-        try:
-            async with self._connection.stream(path("check"), query) as streamed:
-                rest = b""
-                async for chunk in streamed.chunks:
-                    *lines, rest = (rest + chunk).split(b"\n")
-                    for line in lines:
-                        told = _decoded(line, _Line)
-                        yield told.breach or told.progress or told.summary or Tally()
-                        if told.summary is not None:
-                            return
-        except Lost as lost:
-            raise lost.error or Unreachable(str(lost)) from lost
+        async with aclosing(self._lines(path("check"), query)) as lines:
+            async for line in lines:
+                told = read(line, _line)
+                yield told.breach or told.progress or told.summary or Tally()
+                if told.summary is not None:
+                    return
         raise Unreachable("it ended before the check did")
 
-    async def findings(self) -> list[Finding]:
-        """Return what the daemon finds when it looks itself over."""
-        answer = await self._connection.ask("GET", path("doctor"), answer_s=EXAMINATION_S)
-        return _read(answer, _Findings).items
+    async def findings(self) -> AsyncGenerator[Finding]:
+        """Yield what the daemon finds when it looks itself over. Raises `Unreachable` if it breaks off."""
+        async with aclosing(self._lines(path("doctor"))) as lines:
+            async for line in lines:
+                yield read(line, _finding)
 
     async def settings(self) -> Settings:
         """Return every setting of the daemon, and where it comes from."""
-        told = _read(await self._connection.ask("GET", path("settings")), _Settings)
+        told = read((await self._connection.ask("GET", path("settings"))).body, _settings)
         return Settings([Row(each.path, each.value, each.origin) for each in told.items], told.toml)
 
     async def keys(self) -> list[KeyRecord]:
@@ -130,7 +118,7 @@ class Care:
     async def create_key(self, name: str, scope: str) -> NewKey:
         """Make a key for the workspace."""
         body = json_body({"name": name, "scope": scope})
-        return _of_none(_read(await self._connection.ask("POST", path("keys"), body=body), NewKey))
+        return _of_none(read((await self._connection.ask("POST", path("keys"), body=body)).body, _new_key))
 
     async def revoke_key(self, key_id: str) -> KeyRecord | None:
         """Let a key open nothing any more, and return it; `None` if there is none of this id."""
@@ -138,6 +126,18 @@ class Care:
             return None
         await self._connection.ask("DELETE", path("keys", key_id))
         return next((key for key in await self.keys() if key.id == key_id), None)
+
+    async def _lines(self, where: str, query: Query = ()) -> AsyncGenerator[bytes]:
+        """Yield the lines of an answer as they come."""
+        rest = b""
+        try:
+            async with self._connection.stream(where, query) as streamed:
+                async for chunk in streamed.chunks:
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    for line in lines:
+                        yield line
+        except Lost as lost:
+            raise lost.error or Unreachable(str(lost)) from lost
 
 
 @asynccontextmanager
@@ -166,15 +166,8 @@ def _of_none(key: K) -> K:
     return msgspec.structs.replace(key, workspace=None) if key.scope == OPERATE else key
 
 
-def _read(answer: Answer, kind: type[T]) -> T:
-    return _decoded(answer.body, kind)
-
-
-def _decoded(body: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as error:
-        raise InfrastructureError(f"what answers is no Kyanite daemon: {error}") from error
-
-
 _keys = msgspec.json.Decoder(Page[KeyRecord])
+_new_key = msgspec.json.Decoder(NewKey)
+_settings = msgspec.json.Decoder(_Settings)
+_finding = msgspec.json.Decoder(Finding)
+_line = msgspec.json.Decoder(_Line)

@@ -19,8 +19,11 @@ def endpoint_of(url: str | None = None) -> str:
     given = os.environ.get(ENDPOINT) if url is None else url
     if not given:
         raise ConfigError(f"there is no endpoint: give the daemon's address, or set {ENDPOINT}")
+    text = given.strip()
+    if not text.isprintable() or " " in text:
+        raise ConfigError(f"{given!r:.200} is no address")
     try:
-        parts = urlsplit(given.strip())
+        parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
         raise ConfigError(f"{given!r:.200} is no address: {error}") from None

@@ -16,6 +16,7 @@ from kyanite.errors import InfrastructureError
 FRAME_BYTES_MAX = 32 << 20
 """More than any event of a daemon has: what goes on beyond that is none."""
 _LINE = re.compile(rb"\r\n|\n|\r(?!\Z)")  # a CR at the end of a chunk may be half of a CRLF
+_LINE_END = re.compile(rb"[\r\n]")
 _MARK = b"\xef\xbb\xbf"
 
 
@@ -33,23 +34,31 @@ class Frames:
     def __init__(self) -> None:
         """Begin at the start of a stream."""
         self._started = False
-        self._rest = b""
+        self._rest = bytearray()
         self._fields: list[tuple[bytes, bytes]] = []
         self._held = 0
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """Return the events that end in this chunk. Raises `InfrastructureError` for what is no such stream."""
-        held = self._rest + chunk
+        if self._started and not self._rest.endswith(b"\r") and _LINE_END.search(chunk) is None:
+            self._rest += chunk  # nothing ends here; what came before is not looked through again and again
+            self._check_length()
+            return []
+        held = bytes(self._rest) + chunk
         if not self._started:
             if _MARK.startswith(held):
-                self._rest = held
+                self._rest = bytearray(held)
                 return []  # too short to tell
             held, self._started = held.removeprefix(_MARK), True
-        *lines, self._rest = _LINE.split(held)
+        *lines, rest = _LINE.split(held)
+        self._rest = bytearray(rest)
         found = [frame for line in lines for frame in self._line(line)]
+        self._check_length()
+        return found
+
+    def _check_length(self) -> None:
         if self._held + len(self._rest) > FRAME_BYTES_MAX:
             raise InfrastructureError(f"an event of the stream has more than {FRAME_BYTES_MAX:,} bytes")
-        return found
 
     def _line(self, line: bytes) -> Iterator[Frame]:
         if line:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from kyanite.blobs.keys import key_of
 from kyanite.blobs.transfer import copy_to
 from kyanite.client import blobs
+from kyanite.client.answers import read
 from kyanite.client.connection import Answer, Connection, path
 from kyanite.client.endings import Endings
 from kyanite.client.listing import JOB_FILTERS, Page, items, query_of
@@ -131,7 +132,7 @@ class Jobs:
         raw, natural_type = content_of(content, "content")
         where = job_path(job_id, "attachments", name_path(name))
         answer = await self._connection.ask("PUT", where, body=Upload(raw, content_type or natural_type))
-        return msgspec.json.decode(answer.body, type=Blob)
+        return read(answer.body, _blob)
 
     async def attachments(self, details: JobDetails) -> list[Blob]:
         """Return what was stored beside a job."""
@@ -193,7 +194,7 @@ class Jobs:
         """Count rows, all or by the values of a column."""
         query = query_of(filters, JOB_FILTERS)
         asked = query if by is None else [*query, ("by", str(by))]
-        found = msgspec.json.decode((await self._connection.ask("GET", path("counts"), asked)).body, type=_Count)
+        found = read((await self._connection.ask("GET", path("counts"), asked)).body, _count)
         return found.count if by is None else found.counts or {}
 
     def _note(self, update: Event | Progressed) -> None:
@@ -230,11 +231,13 @@ def _match(version: int | None) -> dict[str, str]:
 
 
 def details_in(body: bytes) -> JobDetails:
-    """Return the row that an answer consists of."""
-    return _details.decode(body)
+    """Return the row that an answer consists of. Raises `InfrastructureError`."""
+    return read(body, _details)
 
 
 _details = msgspec.json.Decoder(JobDetails)
 _rows = msgspec.json.Decoder(Page[JobDetails])
+_blob = msgspec.json.Decoder(Blob)
 _blobs = msgspec.json.Decoder(Page[Blob])
+_count = msgspec.json.Decoder(_Count)
 _events: msgspec.json.Decoder[Page[Event]] = msgspec.json.Decoder(Page[AnyEvent])

@@ -12,7 +12,8 @@ import anyio
 import msgspec
 from msgspec import Struct
 
-from kyanite.client.connection import Answer, Around, Connection, path
+from kyanite.client.answers import read
+from kyanite.client.connection import Around, Connection, path
 from kyanite.client.endings import Endings
 from kyanite.client.endpoint import key_of_environment
 from kyanite.client.jobs import Jobs
@@ -24,7 +25,6 @@ from kyanite.client.submission import Submission
 from kyanite.client.subscriber_log import Delivery
 from kyanite.client.targets import Targets
 from kyanite.core.job import Target
-from kyanite.errors import InfrastructureError
 from kyanite.logs import keep_secret
 from kyanite.ports import Clock, Entropy, Faces
 
@@ -66,8 +66,8 @@ async def connected(  # noqa: PLR0913  # what runtime and client share is handed
         keep_secret(key)
     async with session_with(url, key, workspace, authority) as session:
         connection = Connection(url, session, Around(clock, entropy, trace, patience_s))
-        root = _read(await connection.ask("GET", "/v1"), _Root)
-        known = _read(await connection.ask("GET", path("targets")), Page[Target])
+        root = read((await connection.ask("GET", "/v1")).body, _root)
+        known = read((await connection.ask("GET", path("targets"))).body, _targets)
         async with anyio.create_task_group() as group:
             endings, targets = Endings(connection, group), Targets(known.items)
             jobs = Jobs(connection, root.workspace, endings, targets, root.time - clock.now())
@@ -82,8 +82,5 @@ async def connected(  # noqa: PLR0913  # what runtime and client share is handed
                 group.cancel_scope.cancel()
 
 
-def _read(answer: Answer, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(answer.body, type=kind)
-    except msgspec.DecodeError as error:
-        raise InfrastructureError(f"what answers is no Kyanite daemon: {error}") from error
+_root = msgspec.json.Decoder(_Root)
+_targets = msgspec.json.Decoder(Page[Target])

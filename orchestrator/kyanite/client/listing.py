@@ -9,6 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
+from kyanite.client.answers import read
 from kyanite.client.connection import Connection
 from kyanite.errors import InvalidRequest
 
@@ -56,7 +57,7 @@ async def items(
     while left is None or left > 0:
         place = [("cursor", cursor)] if cursor else []
         answer = await connection.ask("GET", where, [*query, ("limit", str(size)), *place])
-        page = decoder.decode(answer.body)
+        page = read(answer.body, decoder)
         for item in page.items[:left]:
             yield item
         if page.next is None:

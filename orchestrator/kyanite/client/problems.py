@@ -64,7 +64,7 @@ def problem_in(body: bytes) -> Problem | None:
     """Return the problem that an answer tells of, if it is a daemon's."""
     try:
         problem = msgspec.json.decode(body, type=Problem)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # what msgspec raises, for text that is none, too
         return None
     return problem if problem.code else None
 

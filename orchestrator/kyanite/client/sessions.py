@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from kyanite.client.answers import read
 from kyanite.client.connection import Connection, path
 from kyanite.client.listing import SESSION_FILTERS, Page, items, query_of
 from kyanite.client.uploads import json_body
@@ -70,7 +71,8 @@ def _path(session_id: str, *parts: str) -> str:
 
 
 _page = msgspec.json.Decoder(Page[SessionDetails])
+_session = msgspec.json.Decoder(SessionDetails)
 
 
 def _details(body: bytes) -> SessionDetails:
-    return msgspec.json.decode(body, type=SessionDetails)
+    return read(body, _session)

@@ -17,6 +17,7 @@ READY = "Ready"
 END = "End"
 """The last frame of a stream that was asked for up to the log's end."""
 PROGRESSED = "Progressed"
+POSITION_DIGITS_MAX = 18
 LASTING_S = 5.0
 """A stream that went on for so long was none that a daemon ends as soon as it has begun it."""
 
@@ -85,7 +86,7 @@ def place_of(frame: Frame) -> int | None:
     """Return the position that a frame has as its id."""
     if frame.id is None:
         return None
-    if not (frame.id.isascii() and frame.id.isdecimal()):
+    if not (frame.id.isascii() and frame.id.isdecimal() and len(frame.id) <= POSITION_DIGITS_MAX):
         raise InfrastructureError(f"an event of the stream has the id {frame.id!r:.100}, which is no position")
     return int(frame.id)
 
@@ -103,6 +104,6 @@ def events_in(burst: list[Frame]) -> list[Event]:
 def _update(frame: Frame) -> Event | Progressed:
     try:
         update: Event | Progressed = (_progress if frame.event == PROGRESSED else _event).decode(frame.data)
-    except msgspec.DecodeError as error:
-        raise InfrastructureError(f"an event of the stream can not be read: {error}") from error
+    except (ValueError, RecursionError) as error:  # what msgspec raises, for text that is none, too
+        raise InfrastructureError(f"an event of the stream can not be read: {error!s:.200}") from error
     return update

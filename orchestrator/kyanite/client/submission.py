@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import asdict
 
+from kyanite.client.answers import read
 from kyanite.client.connection import Connection, path
 from kyanite.client.jobs import details_in, job_path, name_path
 from kyanite.client.uploads import Upload, json_body
@@ -28,6 +29,9 @@ _BRACKETS_MAX: Final = 90
 
 class _Uploaded(Struct):
     uri: str
+
+
+_uploaded = msgspec.json.Decoder(_Uploaded)
 
 
 class Submission:
@@ -56,7 +60,7 @@ class Submission:
         chosen = self._connection.around.entropy.job_id() if name is None else name
         where = "/".join((path("blobs"), name_path(container), *map(name_path, chosen.split("/"))))
         answer = await self._connection.ask("PUT", where, body=Upload(raw, content_type or natural_type))
-        return msgspec.json.decode(answer.body, type=_Uploaded).uri
+        return read(answer.body, _uploaded).uri
 
     async def _input(self, job_id: str, content: Content, content_type: str) -> dict[str, Any]:
         """Return what the request says of the input: the whole of it, or nothing when it was sent ahead."""

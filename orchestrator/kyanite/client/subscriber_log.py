@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from kyanite.client.answers import read
 from kyanite.client.connection import Connection, path
 from kyanite.client.jobs import Jobs
 from kyanite.client.problems import CURSOR_NOT_FOUND, Refused
@@ -28,6 +29,9 @@ class Deliverer(Protocol):
 
 class _Position(Struct):
     position: int
+
+
+_position = msgspec.json.Decoder(_Position)
 
 
 class SubscriberLog:
@@ -90,7 +94,7 @@ class SubscriberLog:
                 if refused.code != CURSOR_NOT_FOUND:
                     raise
                 return {}
-        position = msgspec.json.decode(answer.body, type=_Position).position
+            position = read(answer.body, _position).position
         name = f"{self._workspace}/{self._name}"
         return {name: Cursor(name, position, EPOCH)}
 

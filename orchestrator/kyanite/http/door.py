@@ -65,6 +65,6 @@ def door_in(folder: Path, address: str | None) -> Door | None:
 
 
 def _read(path: Path) -> Door | None:
-    with suppress(OSError, msgspec.DecodeError):
+    with suppress(OSError, ValueError, RecursionError):  # what msgspec raises, for text that is none, too
         return msgspec.json.decode(path.read_bytes(), type=Door)
     return None

@@ -37,6 +37,8 @@ class State:
     """What opens everything to whoever may read the data folder, if there is such a key; see `door`."""
     draining: bool = False
     """Whether the daemon is about to end. The application then refuses new jobs and sessions; edges need not."""
+    taken_over: Settings | None = None
+    """The settings that count by now, if they were read again."""
     origins: Mapping[str, str] = field(default_factory=dict)
     """Where those of the settings come from that are no defaults, by path; see `kyanite.config.Resolved`."""
     bodies: Room = field(default_factory=lambda: Room(BODIES_BYTES_MAX))

@@ -139,7 +139,8 @@ class Jobs:
         row = await self.fetch(job_id)
         target = self._registry.get(row.target)
         row = await engine.journal.record(
-            (self._workspace, job_id), lambda now: tuple(cancel(_expected(now, if_version), target, reason, drives=engine.drives))
+            (self._workspace, job_id),
+            lambda now: tuple(cancel(_expected(now, if_version), target, reason, drives=engine.drives)),
         )
         if row.final or not engine.drives:
             return row
@@ -152,7 +153,9 @@ class Jobs:
         """Record other labels, or another priority; see `Job.amend`."""
         engine = self._writable()
         level_s = self._settings.queue.age_per_level_s
-        return await engine.journal.record((self._workspace, job_id), lambda row: (amendment(_expected(row, if_version), level_s, **changes),))
+        return await engine.journal.record(
+            (self._workspace, job_id), lambda row: (amendment(_expected(row, if_version), level_s, **changes),)
+        )
 
     async def delete(self, job_id: str) -> bool:
         """Purge an ended job and its blobs; tell whether it is gone. Raises `JobNotFound`."""

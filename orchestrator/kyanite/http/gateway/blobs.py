@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
-
 import msgspec
 from aiohttp import web
 
 from kyanite import Workspace
 from kyanite.blobs.keys import key_of, uri_of
-from kyanite.errors import BlobExists, BlobMissing, JobNotFound, KyaniteError
+from kyanite.errors import BlobExists, BlobMissing, JobNotFound
+from kyanite.http.download import download
 from kyanite.http.gateway.addresses import OUTPUT_ALIAS, Place
 from kyanite.http.gateway.body import body_of
 from kyanite.http.gateway.echo import echoed
@@ -18,7 +16,6 @@ from kyanite.http.gateway.faults import Fault
 from kyanite.http.gateway.properties import check_supported, of_blob, stated, written
 from kyanite.http.gateway.ranges import asked_range, check_conditions
 from kyanite.http.service import SERVICE, WORKSPACE
-from kyanite.logs import logger
 from kyanite.ports import Blob
 
 INPUT = "inputData"
@@ -72,19 +69,7 @@ async def get_blob(request: web.Request, place: Place) -> web.StreamResponse:
     blob = await find(request, place)
     check_conditions(request.headers, blob)
     asked = asked_range(request.headers, blob)
-    start, end = asked or (0, blob.size)
-    headers = {**echoed(request), **of_blob(blob)}
-    if asked:
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{blob.size}"
-    async with aclosing(_ahead(request[WORKSPACE], blob.key, start, end)) as chunks:
-        first, last = await anext(chunks)
-        if last:
-            return web.Response(status=206 if asked else 200, headers=headers, body=first)
-        response = web.StreamResponse(status=206 if asked else 200, headers=headers)
-        response.content_length = end - start
-        await response.prepare(request)
-        await _send(request, response, first, chunks)
-    return response
+    return await download(request, blob, asked, {**echoed(request), **of_blob(blob)})
 
 
 async def delete_blob(request: web.Request, place: Place) -> web.Response:
@@ -122,32 +107,3 @@ async def _has_row(workspace: Workspace, job_id: str) -> bool:
     except JobNotFound:
         return False
     return True
-
-
-async def _ahead(workspace: Workspace, key: str, start: int, end: int) -> AsyncGenerator[tuple[bytes, bool]]:
-    """Yield chunks, and whether each is the last: which shows only when the store has found nothing wrong behind it."""
-    held = None
-    chunks = workspace.blobs.read(key, start, end)
-    try:
-        async for chunk in chunks:
-            if held is not None:
-                yield held, False
-            held = chunk
-    finally:
-        if isinstance(chunks, AsyncGenerator):  # it has a file open
-            await chunks.aclose()
-    yield held or b"", True
-
-
-async def _send(
-    request: web.Request, response: web.StreamResponse, first: bytes, chunks: AsyncIterator[tuple[bytes, bool]]
-) -> None:
-    """Write the chunks; if there is something wrong with the blob, cut the connection before the last has gone."""
-    try:
-        await response.write(first)
-        async for chunk, _ in chunks:
-            await response.write(chunk)
-    except KyaniteError as error:
-        logger().error("download broken off", path=request.path, error=str(error))
-        if request.transport is not None:
-            request.transport.abort()

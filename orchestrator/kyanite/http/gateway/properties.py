@@ -29,7 +29,7 @@ _UNSUPPORTED = re.compile(
     r"|requires-sync|source-|if-tags|range-get-content-|blob-(?:cache-control|content-disposition|content-language))"
 )
 # An uploaded page must not act as a page of ours, nor tell the next one its address, which is a key.
-_HARMLESS = {
+HARMLESS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "sandbox",
     "Referrer-Policy": "no-referrer",
@@ -80,7 +80,7 @@ def of_blob(blob: Blob) -> dict[str, str]:
         "x-ms-blob-type": "BlockBlob",
         "x-ms-creation-time": http_date(blob.created),
         "x-ms-server-encrypted": "false",
-        **_HARMLESS,
+        **HARMLESS,
     }
     if blob.content_encoding:
         headers["Content-Encoding"] = blob.content_encoding

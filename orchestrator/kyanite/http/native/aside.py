@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from threading import BoundedSemaphore
 from typing import TypeAlias, TypeVar
 
@@ -25,8 +25,8 @@ _places = BoundedSemaphore(AT_ONCE)
 
 
 @asynccontextmanager
-async def aside(examine: Callable[[Tell[T]], Awaitable[None]]) -> AsyncIterator[AsyncGenerator[T]]:
-    """Yield what is found, as it is told, and raise at the end what `examine` raised. Raises `QuotaExceeded`.
+async def aside(examine: Callable[[Tell[T]], Awaitable[None]]) -> AsyncIterator[AsyncIterator[T]]:
+    """Yield what is found, as it is told. Raises `QuotaExceeded`, and when the block is left what `examine` raised.
 
     `examine` is called in another thread. When the block is left, it ends with the next thing that it tells.
     """
@@ -43,24 +43,28 @@ async def aside(examine: Callable[[Tell[T]], Awaitable[None]]) -> AsyncIterator[
         with send:
             try:
                 await anyio.to_thread.run_sync(asyncio.run, _awaited(examine(told)))
-            except Exception as error:  # noqa: BLE001  # whoever reads gets it
-                failures.append(error)
-
-    async def found() -> AsyncGenerator[T]:
-        async for finding in receive:
-            yield finding
-        if failures:
-            raise failures[0]
+            except Exception as error:  # noqa: BLE001  # as below
+                failures.append(_first(error))
 
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(work)
             with receive:
-                async with aclosing(found()) as findings:
-                    yield findings
+                try:
+                    yield receive
+                except Exception as error:  # noqa: BLE001  # raised again where no group of tasks would wrap it
+                    failures.insert(0, error)
+        if failures and not isinstance(failures[0], anyio.BrokenResourceError):
+            raise failures[0]
     finally:
         _places.release()
 
 
 async def _awaited(examination: Awaitable[None]) -> None:
     await examination
+
+
+def _first(error: Exception) -> Exception:
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -14,6 +14,7 @@ from kyanite.errors import InvalidRequest
 
 T = TypeVar("T")
 DEPTH_MAX = 100
+SHOWN_MAX = 200
 POSITION_MAX = (1 << 63) - 1
 
 BODY: web.RequestKey[Any] = web.RequestKey("body", Struct)
@@ -144,15 +145,20 @@ def is_deeper(body: bytes, depth_max: int) -> bool:
     return bool(nesting)
 
 
+def shown(text: str) -> str:
+    """Return what a client has sent as it may stand in a message: not at any length."""
+    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}..."
+
+
 def _invalid(message: str, field: str) -> InvalidRequest:
     if found := _UNKNOWN.fullmatch(message):
         return InvalidRequest(_path(found), "is not known here")
     if found := _MISSING.fullmatch(message):
         return InvalidRequest(_path(found), "is missing")
     if found := _WHERE.fullmatch(message):
-        return InvalidRequest(found["field"] or field, f"is not as it should be: {found['problem']}")
-    return InvalidRequest(field, f"is not as it should be: {message}")
+        return InvalidRequest(shown(found["field"]) or field, f"is not as it should be: {shown(found['problem'])}")
+    return InvalidRequest(field, f"is not as it should be: {shown(message)}")
 
 
 def _path(found: re.Match[str]) -> str:
-    return f"{found['within']}.{found['field']}" if found["within"] else found["field"]
+    return shown(f"{found['within']}.{found['field']}" if found["within"] else found["field"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TypeVar
 
 import anyio
 import msgspec
@@ -22,6 +23,8 @@ from kyanite.ports import BlobStore, JobStore
 from kyanite.runtime.audit import Audit, Breach, Tally
 from kyanite.runtime.diagnosis import diagnose
 from kyanite.runtime.storage import blobs_of, store_of
+
+T = TypeVar("T")
 
 LINES = "application/x-ndjson"
 TICK_S = 1.0
@@ -61,9 +64,6 @@ class SettingList(Struct, frozen=True, kw_only=True):
     toml: str
 
 
-FindingList = documents.list_of(Finding, "FindingList")
-
-
 async def settings(request: web.Request) -> web.Response:
     """List every setting of the daemon as it applies, and where it comes from."""
     resolved = _resolved(request)
@@ -71,10 +71,12 @@ async def settings(request: web.Request) -> web.Response:
     return documents.answer(SettingList(items=rows, toml=resolved.toml()))
 
 
-async def doctor(request: web.Request) -> web.Response:
-    """Look over the store, the blobs, the workers, the clock and the disks, and say what to do. It may take seconds."""
-    async with aside(partial(_diagnose, _resolved(request))) as findings:
-        return documents.answer({"items": [finding async for finding in findings], "next": None})
+async def doctor(request: web.Request) -> web.StreamResponse:
+    """Look over the store, the blobs, the workers, the clock and the disks, and say what to do.
+
+    Each line of the answer is what was found of one part. It takes seconds, since a worker is tried out.
+    """
+    return await _told(request, partial(_diagnose, _resolved(request)))
 
 
 async def check(request: web.Request) -> web.StreamResponse:
@@ -83,11 +85,13 @@ async def check(request: web.Request) -> web.StreamResponse:
     Each line of the answer is a JSON object of one field: `breach`, `progress`, or, in the last line, `summary`. An
     answer without that one was cut short.
     """
+    return await _told(request, partial(_examine, request.app[SERVICE].settings, request[QUERY].blobs))
+
+
+async def _told(request: web.Request, examine: Callable[[Tell[T]], Awaitable[None]]) -> web.StreamResponse:
+    """Answer with a line for each thing that is found, as it is found."""
     response = web.StreamResponse(headers={"Content-Type": LINES, "Cache-Control": "no-store"})
-    chosen = request.app[SERVICE].settings
-    if request.method == "HEAD":
-        return response
-    async with aside(partial(_examine, chosen, request[QUERY].blobs)) as lines:
+    async with aside(examine) as lines:
         async for line in lines:
             if not response.prepared:  # what can not be begun is answered as such
                 await response.prepare(request)
@@ -98,9 +102,10 @@ async def check(request: web.Request) -> web.StreamResponse:
 
 def _resolved(request: web.Request) -> Resolved:
     service = request.app[SERVICE]
+    settings = service.state.taken_over or service.settings
     defaults = {row.path: row.value for row in Resolved(Settings(), {}).rows()}
-    given = [row.path for row in Resolved(service.settings, {}).rows() if defaults.get(row.path) != row.value]
-    return Resolved(service.settings, dict.fromkeys(given, PROGRAM) | dict(service.state.origins))
+    given = [row.path for row in Resolved(settings, {}).rows() if defaults.get(row.path) != row.value]
+    return Resolved(settings, dict.fromkeys(given, PROGRAM) | dict(service.state.origins))
 
 
 async def _diagnose(resolved: Resolved, tell: Tell[Finding]) -> None:

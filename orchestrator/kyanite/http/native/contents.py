@@ -7,7 +7,6 @@ for a client's library undoes what `Content-Encoding` says.
 from __future__ import annotations
 
 from base64 import b64encode
-from contextlib import aclosing
 from hashlib import sha256
 
 from aiohttp import web
@@ -18,9 +17,9 @@ from kyanite.blobs.label import PLAIN_TYPE, outlined, utc_now
 from kyanite.core.job import JobDetails
 from kyanite.errors import BlobExists, BlobMissing, IdConflict, InvalidRequest
 from kyanite.http.answers import failure
-from kyanite.http.gateway.blobs import _ahead, _send
+from kyanite.http.download import download
 from kyanite.http.gateway.body import body_of
-from kyanite.http.gateway.properties import _HARMLESS
+from kyanite.http.gateway.properties import HARMLESS
 from kyanite.http.gateway.ranges import asked_range, check_conditions, etag_of, http_date
 from kyanite.http.native import documents
 from kyanite.http.native.listing import behind, page
@@ -145,21 +144,7 @@ async def _content(request: web.Request, key: str) -> web.StreamResponse:
         raise BlobMissing(key)
     check_conditions(request.headers, blob)
     asked = asked_range({name: request.headers[name] for name in _RANGE if name in request.headers}, blob)
-    start, end = asked or (0, blob.size)
-    headers = _described(blob)
-    if asked:
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{blob.size}"
-    response = web.StreamResponse(status=206 if asked else 200, headers=headers)
-    response.content_length = end - start
-    if request.method == "HEAD":
-        return response
-    async with aclosing(_ahead(request[WORKSPACE], blob.key, start, end)) as chunks:
-        first, last = await anext(chunks)
-        if last:
-            return web.Response(status=response.status, headers=headers, body=first)
-        await response.prepare(request)
-        await _send(request, response, first, chunks)
-    return response
+    return await download(request, blob, asked, _described(blob))
 
 
 def _described(blob: Blob) -> dict[str, str]:
@@ -171,7 +156,7 @@ def _described(blob: Blob) -> dict[str, str]:
         "Repr-Digest": f"sha-256=:{b64encode(bytes.fromhex(blob.sha256)).decode()}:",  # RFC 9530
         **_validators(blob),
         **encoding,
-        **_HARMLESS,
+        **HARMLESS,
     }
 
 

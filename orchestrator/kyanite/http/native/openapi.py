@@ -15,7 +15,7 @@ from msgspec import Struct
 from kyanite.http.native.bodies import DEPTH_MAX
 from kyanite.http.native.conditions import KEY_LENGTH_MAX, WAIT_MAX_S
 from kyanite.http.native.documents import Job, Problem, Session
-from kyanite.http.native.operation import EXAMPLES, Operation, length_max
+from kyanite.http.native.operation import EXAMPLES, PATTERNS, Operation, length_max
 
 DESCRIPTION = f"""The daemon in its own words: jobs, targets, sessions and blobs of one workspace, which the key says.
 
@@ -168,7 +168,8 @@ def _operation(operation: Operation, by_type: dict[Any, Any]) -> dict[str, Any]:
 
 def _path_parameters(operation: Operation) -> Iterator[dict[str, Any]]:
     for name in operation.path_parameters:
-        schema = {"type": "string", "minLength": 1, "maxLength": length_max(name)}
+        form = {"pattern": PATTERNS[name]} if name in PATTERNS else {"minLength": 1, "maxLength": length_max(name)}
+        schema = {"type": "string", **form}
         yield {"name": name, "in": "path", "required": True, "schema": schema, "example": EXAMPLES[name]}
 
 

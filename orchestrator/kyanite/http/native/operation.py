@@ -24,6 +24,10 @@ EXAMPLES = {
 }
 """A value of each parameter that stands in a path."""
 
+_ID = "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+PATTERNS = {"job_id": _ID, "session_id": _ID, "key_id": "^[0-9a-f]+$"}
+"""What such parameters look like, where that is so narrow; there is nothing under any other."""
+
 
 class Operation(Struct, frozen=True, kw_only=True):
     """One thing that can be asked: by which request, who may, what is read and what is answered.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kyanite.core.findings import Finding
 from kyanite.http.native import (
     care,
     contents,
@@ -312,7 +313,9 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/v1/doctor",
         scope=Scope.OPERATE,
         handler=care.doctor,
-        answer=care.FindingList,
+        answer=Finding,
+        media=care.LINES,
+        streams=True,
     ),
     Operation(
         name="listSettings",

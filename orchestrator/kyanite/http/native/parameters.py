@@ -13,7 +13,7 @@ from multidict import MultiMapping
 
 from kyanite.core.job import Status
 from kyanite.errors import InvalidRequest
-from kyanite.http.native.bodies import POSITION_MAX, checked
+from kyanite.http.native.bodies import POSITION_MAX, checked, shown
 from kyanite.http.native.paging import SIZE, SIZE_MAX
 
 S = TypeVar("S", bound=Struct)
@@ -131,7 +131,7 @@ def read(query: MultiMapping[str], kind: type[S]) -> S:
         if name in many:
             fields[name] = [part for text in given for part in text.split(",") if part]
         elif len(given) > 1:
-            raise InvalidRequest(name, "is given more than once")
+            raise InvalidRequest(shown(name), "is given more than once")
         else:
             fields[name] = _instant(name, given[0]) if name in _times(kind) else given[0]
     found: S = checked(lambda: msgspec.convert(fields, kind, strict=False), "query")

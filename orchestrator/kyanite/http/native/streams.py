@@ -16,7 +16,7 @@ import anyio
 from aiohttp import HttpVersion11, web
 
 from kyanite.core.events import FINAL_EVENTS, Event
-from kyanite.errors import InvalidRequest
+from kyanite.errors import InvalidRequest, WorkspaceClosed
 from kyanite.http.connection import Connection
 from kyanite.http.native import filters, frames
 from kyanite.http.native.filters import Filter
@@ -41,7 +41,7 @@ _POSITION = re.compile("[0-9]{1,18}", re.ASCII)
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """GET `events`: those of the workspace, from the present on, or behind a position."""
+    """Tell what happens in the workspace as it happens, from the present on or behind a position in the log."""
     workspace = request[WORKSPACE]
     feed = workspace.host.engine.feed
     wanted = filters.wanted(request[QUERY])
@@ -50,7 +50,7 @@ async def events(request: web.Request) -> web.StreamResponse:
 
 
 async def job_events(request: web.Request) -> web.StreamResponse:
-    """GET `jobs/{id}/events`: those of a job, from its first to its final one, with which the stream ends.
+    """Tell what happens to a job, from its first event to its final one, with which the stream ends.
 
     A client that has seen that one already, as its `Last-Event-ID` says, is told by 204 not to come again.
     """
@@ -69,7 +69,8 @@ async def job_events(request: web.Request) -> web.StreamResponse:
 
 async def end_streams(app: web.Application) -> None:
     """End every stream at once; none would end by itself. For the application's `on_shutdown`."""
-    app[SERVICE].workspace.host.engine.feed.close()
+    with suppress(WorkspaceClosed):  # with which they have ended
+        app[SERVICE].workspace.host.engine.feed.close()
 
 
 async def _resumed(request: web.Request, otherwise: int) -> int:

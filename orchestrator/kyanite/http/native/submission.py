@@ -30,7 +30,8 @@ _entropy = SystemEntropy()
 async def arguments_of(headers: Mapping[str, str], workspace: Workspace, body: JobBody) -> dict[str, Any]:
     """Return the arguments of `Workspace.submit`. Raises `InvalidRequest`, `IdConflict`, and what blobs do."""
     arguments = {name: value for name in _AS_THEY_ARE if (value := getattr(body, name)) is not None}
-    job_id = body.job_id if body.job_id is not None else job_id_of(headers, workspace.name)
+    by_key = job_id_of(headers, workspace.name)
+    job_id = by_key if body.job_id is None else body.job_id
     content = _content(body)
     if content is not None and body.input_data_uri is not None:
         raise InvalidRequest("input_data_uri", "and an input can not both be given")
