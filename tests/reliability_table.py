@@ -29,6 +29,7 @@ PROMISES = (
     "Resources: a wild worker fails one job, with a code",
     "Leaks: memory flat, handles constant, no task at exit",
     "Parsers: only the documented error, < 100 ms and < 64 MB an input",
+    "The native API answers as its OpenAPI page says, and never 5xx",
     "Names: no path ever leaves its root",
     "Secrets: in no log, event, error or page",
     "Every adapter answers as its port's reference model does",

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import anyio
 
+from tests.fuzz.canary_native import served_natively
 from tests.fuzz.canary_requests import served
 
 CANARIES = {
@@ -30,7 +31,7 @@ CANARIES = {
                 "told_sas",
             ),
             *("foreign_signature", "foreign_password", "header_token", "header_key", "forged_signature"),
-            "malformed_token",
+            *("malformed_token", "endpoint_password", "client_key"),
         )
     )
 }
@@ -230,6 +231,7 @@ def main(folder):
     configure("console", "DEBUG")
     anyio.run(asynchronous, folder)
     anyio.run(served, folder, CANARIES)
+    anyio.run(served_natively, folder, CANARIES)
     print("\nDONE", *codes)
 
 

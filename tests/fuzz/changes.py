@@ -85,6 +85,23 @@ def mostly(change, samples, random):
     return (sample if isinstance(sample, str) else json.dumps(sample)).encode()
 
 
+def of_frames(samples, random):
+    """Some events of a stream, of which one says or is something else; the first byte says how they are cut."""
+    frames = random.sample(samples, random.randint(1, 4))
+    at = random.randrange(len(frames))
+    head, marked, data = frames[at].partition(b"data: ")
+    choice = random.random()
+    if marked and choice < 0.6:
+        frames[at] = head + marked + of_json((data,), random) + b"\n\n"
+    elif choice < 0.8:
+        frames[at] = respelt(frames[at].decode(), random).encode("utf-8", "surrogatepass")
+    else:
+        frames[at] = damaged(frames[at], random)
+    content = b"".join(frames)
+    end = b"\n" if random.random() < 0.8 else random.choice((b"\r\n", b"\r"))
+    return random.randbytes(1) + content.replace(b"\n", end)
+
+
 _TOML_VALUES = (
     *(
         "nan",

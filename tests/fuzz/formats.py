@@ -10,11 +10,20 @@ import click
 import msgspec
 
 from kyanite.blobs.keys import SCHEME, uri_of
-from kyanite.errors import BlobCorrupt, ConfigError, InvalidRequest, KyaniteError, ProviderError, StoreCorrupt
+from kyanite.errors import (
+    BlobCorrupt,
+    ConfigError,
+    InfrastructureError,
+    InvalidRequest,
+    KyaniteError,
+    PreconditionFailed,
+    ProviderError,
+    StoreCorrupt,
+)
 from kyanite.http.gateway.faults import Fault
 from kyanite.http.gateway.signing import Refused
 from kyanite_providers.local import frames
-from tests.fuzz import changes, corpora, readers, wire_corpora, wire_readers
+from tests.fuzz import changes, corpora, native_corpora, native_readers, readers, wire_corpora, wire_readers
 
 MESSAGE_MAX = 2_000
 
@@ -118,6 +127,60 @@ FORMATS = {
         wire_readers.read_credentials,
         (PermissionError,),
         3,
+    ),
+    "native bodies": Format(
+        partial(changes.of_json, _encoded(native_corpora.BODIES)), native_readers.read_body, (InvalidRequest,), 8
+    ),
+    "native queries": Format(
+        partial(changes.of_text, native_corpora.QUERIES), native_readers.read_query, (InvalidRequest,), 6
+    ),
+    "native cursors": Format(
+        partial(changes.mostly, changes.of_text, native_corpora.CURSORS),
+        native_readers.read_cursor,
+        (InvalidRequest,),
+        2,
+    ),
+    "positions": Format(
+        partial(changes.of_text, native_corpora.POSITIONS), native_readers.read_position, (InvalidRequest,), 2
+    ),
+    "traces": Format(
+        partial(changes.mostly, changes.of_text, native_corpora.TRACES),
+        native_readers.read_trace,
+        (PermissionError,),
+        2,
+    ),
+    "conditions": Format(
+        partial(changes.of_texts, native_corpora.CONDITIONS),
+        native_readers.read_conditions,
+        (InvalidRequest, PreconditionFailed),
+        3,
+    ),
+    "event streams": Format(
+        partial(changes.of_frames, native_corpora.FRAMES), native_readers.read_frames, (InfrastructureError,), 8
+    ),
+    "problems": Format(
+        partial(changes.of_json, _encoded(native_corpora.PROBLEMS)),
+        native_readers.read_problem,
+        (InfrastructureError,),
+        4,
+    ),
+    "answers": Format(
+        partial(changes.of_json, _encoded(native_corpora.ANSWERS)),
+        native_readers.read_answer,
+        (InfrastructureError,),
+        5,
+    ),
+    "doors": Format(
+        partial(changes.mostly, changes.of_json, _encoded(native_corpora.DOORS)),
+        native_readers.read_door,
+        (PermissionError,),
+        2,
+    ),
+    "notified": Format(
+        partial(changes.of_texts, native_corpora.NOTIFIED), native_readers.read_notified, (PermissionError,), 2
+    ),
+    "endpoints": Format(
+        partial(changes.of_text, native_corpora.ENDPOINTS), native_readers.read_endpoint, (ConfigError,), 2
     ),
 }
 

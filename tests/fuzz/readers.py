@@ -17,10 +17,8 @@ from kyanite.optimization import Problem
 from kyanite.runtime import envelope
 from kyanite.runtime.job import decode_results
 from kyanite.stores.seam import readable
-from kyanite_providers.local import frames
-from kyanite_providers.local.input_params import read_parameters
-from kyanite_providers.local.problem import read_problem
-from kyanite_providers.local.qio import read_long_qio, read_qio
+from kyanite_providers.local import frames, input_params, qio
+from kyanite_providers.local import problem as problems
 from tests.fuzz import corpora
 
 INFLATED_MAX_BYTES = 1 << 20
@@ -28,7 +26,7 @@ FOLDER = tempfile.TemporaryDirectory(prefix="kyanite-fuzz-")
 
 
 def read_qio(content):
-    problem = read_problem(frames.Source("", content=content), INFLATED_MAX_BYTES)
+    problem = problems.read_problem(frames.Source("", content=content), INFLATED_MAX_BYTES)
     assert (problem.ids[1:] > problem.ids[:-1]).all()
     assert problem.variable.size == problem.start[-1]
     assert not problem.variable.size or 0 <= problem.variable.min() <= problem.variable.max() < problem.ids.size
@@ -39,7 +37,7 @@ def read_parameters(content):
     if not isinstance(given, dict) or given.get("target") not in _TARGETS:
         return  # the registry knows no such target
     params = envelope.checked_json("input_params", given.get("input_params"), envelope.PARAMS_BYTES_MAX)
-    read_parameters(given["target"], params, envelope.checked_timeout(given.get("timeout_s")))
+    input_params.read_parameters(given["target"], params, envelope.checked_timeout(given.get("timeout_s")))
 
 
 def read_long_qio(content):
@@ -48,11 +46,11 @@ def read_long_qio(content):
     length = max(1 + content[0] % 64, len(content) // 4096)
     pieces = [content[at : at + length] for at in range(1, len(content), length)]
     try:
-        expected = read_qio(content[1:])
+        expected = qio.read_qio(content[1:])
     except ProviderError:
-        read_long_qio(pieces)
+        qio.read_long_qio(pieces)
         raise AssertionError("read in pieces, it is taken") from None
-    wire = read_long_qio(pieces)
+    wire = qio.read_long_qio(pieces)
     assert (wire.kind, wire.initial) == (expected.kind, expected.initial)
     for one, other in zip(wire.products, expected.products, strict=True):
         assert (one == other).all()

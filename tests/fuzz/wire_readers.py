@@ -33,7 +33,7 @@ LISTENING = "http://127.0.0.1:8473"
 
 
 def read_filter(content):
-    given = _texts(content, "filter", "orderby")
+    given = texts(content, "filter", "orderby")
     selection = selection_of(given.get("filter", ""), given.get("orderby", ""))
     assert selection.order in ORDERS.values()
     for moment in (selection.created_after, selection.created_before):
@@ -41,7 +41,7 @@ def read_filter(content):
 
 
 def read_page(content):
-    given = _texts(content, "top", "skip", "token")
+    given = texts(content, "top", "skip", "token")
     assert 1 <= paging.page_size(given) <= paging.SIZE_MAX
     assert 0 <= paging.skip(given) <= paging.SKIP_MAX
     position = paging.position_of(given.get("token", ""), wire_corpora.LISTING)
@@ -101,7 +101,7 @@ def read_host(content):
 
 
 def read_range(content):
-    headers = CIMultiDict(_texts(content, "Range", "If-Match", "If-Modified-Since"))
+    headers = CIMultiDict(texts(content, "Range", "If-Match", "If-Modified-Since"))
     check_conditions(headers, wire_corpora.BLOB)
     asked = asked_range(headers, wire_corpora.BLOB)
     assert asked is None or 0 <= asked[0] < asked[1] <= wire_corpora.BLOB.size
@@ -113,7 +113,7 @@ def read_block_list(content):
 
 def read_query(content):
     """What is granted is what was signed, whatever else the query says."""
-    given = _texts(content, "path", "query")
+    given = texts(content, "path", "query")
     path = given.get("path", "")
     grant = wire_corpora.SIGNER.check(path, given.get("query", ""), now=wire_corpora.NOW, permission="w")
     signed = grant.container if grant.blob is None else f"{grant.container}/{grant.blob}"
@@ -133,7 +133,7 @@ def read_key_file(content):
 
 
 def read_credentials(content):
-    given = _texts(content, "Authorization", "x-ms-quantum-api-key")
+    given = texts(content, "Authorization", "x-ms-quantum-api-key")
     granted = _let_in(_request(given), KEYS, required="Host" not in given)
     assert granted[:2] == ((Scope.OPERATE, None) if "Host" in given else (Scope.SUBMIT, "default"))
 
@@ -163,7 +163,7 @@ def _request(headers):
     )
 
 
-def _texts(content, *names):
+def texts(content, *names):
     """A mapping of texts, or, where the input is none, all of it under each of these names; nothing else can come."""
     try:
         given = json.loads(content)

@@ -9,8 +9,16 @@ import os
 from kyanite.blobs.tree import PRIVATE, Tree
 
 PIECE_BYTES = 1024 * 1024
+LEAST_PIECE_BYTES = 64 * 1024
+WAITING_BYTES_MAX = 64 * PIECE_BYTES
+"""What of all streams together may wait in memory to be written, unless there are very many."""
 # What a file system says that can not copy between these two files within the kernel.
 _CANNOT_COPY = {errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EPERM}
+
+
+def piece_bytes(streams: int) -> int:
+    """Return how much of each of so many streams is gathered before it is written: slow ones are not to fill memory."""
+    return min(PIECE_BYTES, max(LEAST_PIECE_BYTES, WAITING_BYTES_MAX // streams))
 
 
 class Draft:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
-from kyanite.blobs.draft import PIECE_BYTES, Draft
+from kyanite.blobs.draft import PIECE_BYTES, Draft, piece_bytes
 from kyanite.blobs.failures import seam
 from kyanite.blobs.label import checked_chunk, sealed
 from kyanite.blobs.patience import Patience
@@ -55,6 +55,7 @@ class LargeStore:
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(THREADS, "kyanite-blobs-large")
         self._stopped = False
+        self._streams = 0
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def stop(self) -> None:
@@ -79,13 +80,14 @@ class LargeStore:
         """Read a stream to its end; return its bytes if they are few, else a draft."""
         draft = None
         waiting = bytearray()
+        self._streams += 1
         try:
             async for chunk in content:
                 waiting += checked_chunk(chunk)
                 if draft is None and len(waiting) > self._inline_max:
                     with Patience() as patience:
                         draft = await self._new_draft(key, patience)
-                if draft is not None and len(waiting) >= PIECE_BYTES:
+                if draft is not None and len(waiting) >= piece_bytes(self._streams):
                     full, waiting = waiting, bytearray()
                     await self._in_thread(draft.write, full)
             if draft is None:
@@ -94,6 +96,8 @@ class LargeStore:
         except BaseException:
             await self._discard(draft)
             raise
+        finally:
+            self._streams -= 1
         return draft
 
     async def draft_file(self, key: str, path: Path) -> bytes | Draft:

@@ -39,6 +39,7 @@ def serve(session: Session, /, listen: str | None, dev_tls: bool, style: str) ->
 
     from kyanite.cli.loglines import log_lines
     from kyanite.http import daemon
+    from kyanite.http.loop import new_loop, raise_file_limit
 
     session.flags["server.listen"] = listen
 
@@ -52,8 +53,9 @@ def serve(session: Session, /, listen: str | None, dev_tls: bool, style: str) ->
             reread=lambda: _settings(replace(session, resolved=None)),
         )
 
-    with log_lines(session, resolved(session)):
-        asyncio.run(run())
+    with log_lines(session, resolved(session)), asyncio.Runner(loop_factory=new_loop) as runner:
+        raise_file_limit()
+        runner.run(run())
 
 
 def _settings(session: Session) -> Settings:

@@ -9,6 +9,8 @@ from kyanite.errors import ConfigError
 
 ENDPOINT = "KYANITE_ENDPOINT"
 API_KEY = "KYANITE_API_KEY"
+NO_ADDRESS = "an endpoint is like http://127.0.0.1:8473 or https://jobs.example.org"
+"""What was given instead is not repeated: a password may stand anywhere in it."""
 
 
 def endpoint_of(url: str | None = None) -> str:
@@ -20,15 +22,15 @@ def endpoint_of(url: str | None = None) -> str:
     if not given:
         raise ConfigError(f"there is no endpoint: give the daemon's address, or set {ENDPOINT}")
     text = given.strip()
-    if not text.isprintable() or " " in text:
-        raise ConfigError(f"{given!r:.200} is no address")
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise ConfigError(f"{given!r:.200} is no address: {error}") from None
+    except ValueError:
+        raise ConfigError(NO_ADDRESS) from None
+    if not text.isprintable() or " " in text:
+        raise ConfigError(NO_ADDRESS)
     if parts.scheme not in {"http", "https"} or not host:
-        raise ConfigError("an endpoint is like http://127.0.0.1:8473 or https://jobs.example.org")
+        raise ConfigError(NO_ADDRESS)
     if parts.username is not None or parts.query or parts.fragment:
         raise ConfigError("an endpoint is an address alone: no user, no password, nothing behind ? or #")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from contextlib import nullcontext
-from functools import lru_cache
+from functools import lru_cache, partial
 from hmac import compare_digest
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -29,7 +30,7 @@ from kyanite.http.admission import Admission
 from kyanite.http.answers import failure
 from kyanite.http.keys import Keys
 from kyanite.http.scopes import Scope
-from kyanite.http.service import ACCESS, WORKSPACE, Service, State
+from kyanite.http.service import ACCESS, CLIENT, STANDS, WORKSPACE, Service, State
 from kyanite.logs import logger
 
 OPEN: web.AppKey[frozenset[web.AbstractResource]] = web.AppKey("open", frozenset)
@@ -50,6 +51,8 @@ class Grant(NamedTuple):
     scope: Scope
     workspace: str | None
     client: str
+    stands: Callable[[], bool] = lambda: True
+    """Tells whether it still holds, for what goes on long after it was given."""
 
 
 RULES: web.AppKey[dict[tuple[str, str], Rule]] = web.AppKey("rules", dict)
@@ -97,7 +100,7 @@ def guarded(service: Service, keys: Keys) -> Middleware:
         if grant.workspace is not None and asked not in {None, grant.workspace}:
             return _forbidden("the key is one of another workspace")
         with nullcontext() if asks.streams else admission.answering(grant.client):
-            request[ACCESS] = grant.scope
+            request[ACCESS], request[CLIENT], request[STANDS] = grant.scope, grant.client, grant.stands
             request[WORKSPACE] = await service.tenant(grant.workspace or asked or _in_path(request, service))
             return await handler(request)
 
@@ -136,7 +139,8 @@ def _granted(request: web.Request, keys: Keys, *, required: bool) -> Grant | web
     if carried is not None and (required or keys.ever_made()):
         key = keys.find(carried)
         if key is not None:
-            return Grant(key.granted, None if key.granted is Scope.OPERATE else key.workspace, f"key {key.id}")
+            bound_to = None if key.granted is Scope.OPERATE else key.workspace
+            return Grant(key.granted, bound_to, f"key {key.id}", partial(keys.stands, key.id))
         logger().info("key refused", remote=request.remote)
         return _unauthorized("this key is not known, or was revoked")
     if required:

@@ -16,12 +16,14 @@ from kyanite.logs import logger
 _BAD_REQUEST = 400
 HARMLESS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
-_BUSY = (
-    b'{"error":{"code":"ServiceUnavailable","message":"so many connections are open; server.connections_max is %d"}}'
+_PROBLEM = (
+    b'{"type":"urn:kyanite:problem:service-unavailable","title":"Service Unavailable","status":503,'
+    b'"detail":"so many connections are open; server.connections_max is %d","code":"ServiceUnavailable"}'
 )
 _FULL = (
-    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
-    b"X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\nServer: Kyanite\r\n\r\n%b"
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Type: application/problem+json\r\n"
+    b"Content-Length: %d\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nServer: Kyanite\r\n"
+    b"Connection: close\r\n\r\n%b"
 )
 
 
@@ -49,8 +51,8 @@ class Connection(web.RequestHandler):
         logger().debug("connection refused", connections_max=self._room.most)
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # it is a connection's
         transport.set_protocol(asyncio.Protocol())
-        busy = _BUSY % self._room.most
-        transport.write(_FULL % (len(busy), busy))
+        problem = _PROBLEM % self._room.most
+        transport.write(_FULL % (len(problem), problem))
         transport.close()
 
     def connection_lost(self, exc: BaseException | None) -> None:

@@ -28,6 +28,7 @@ from kyanite.http.door import Door, kept, new_key
 from kyanite.http.gateway import signer_in
 from kyanite.http.greeting import Reach
 from kyanite.http.keys import Keys
+from kyanite.http.loop import ACCEPTED_MAX
 from kyanite.http.reload import Reread, reload_at
 from kyanite.http.room import Room
 from kyanite.http.service import Service, State
@@ -75,6 +76,11 @@ class Running:
         with suppress(JobNotFound):
             await self.service.workspace.get_job(NO_ID)
 
+    def take_over(self, settings: Settings) -> None:
+        """Have the quotas of these settings count from now on."""
+        self.service.workspace.host.engine.quotas.replace(settings)
+        self.service.state.taken_over = settings
+
     async def drain(self, timeout_s: float) -> bool:
         """Take no new jobs, and wait at most so long for those that execute; tell whether all have ended."""
         self.service.state.draining = True
@@ -116,8 +122,7 @@ async def serving(
             await _open_tenants(service, keys)
             room = Room(chosen.server.connections_max)
             async with _answering(application(service, keys), listener, context, room):
-                authority = None if made is None else str(made.authority.resolve())
-                with kept(keys.folder, Door(state.listening, state.door_key, authority)):
+                with kept(keys.folder, Door(state.listening, state.door_key, _authority(made, chosen))):
                     yield Running(state.listening, service, keys, made and made.authority)
 
 
@@ -146,8 +151,7 @@ async def serve(
             async with anyio.create_task_group() as beside:
                 beside.start_soon(manager.watch, running.look)
                 if reread is not None:
-                    quotas = running.service.workspace.host.engine.quotas
-                    beside.start_soon(reload_at, hangups, manager.reloading, settings, reread, quotas.replace)
+                    beside.start_soon(reload_at, hangups, manager.reloading, settings, reread, running.take_over)
                 manager.ready(f"serving at {running.address}")
                 await asked.wait()
                 beside.cancel_scope.cancel()
@@ -171,6 +175,13 @@ def bound(address: str) -> socket.socket:
         raise OSError(error.errno, error.strerror, address) from None
     except OSError as error:
         raise OSError(error.errno, os.strerror(error.errno or 0), address) from None
+
+
+def _authority(made: tls.Made | None, settings: Settings) -> str | None:
+    """Return the file that commands on this machine are to trust: that was made here, or the daemon's certificate."""
+    certificate = settings.server.tls.certificate
+    trusted = made.authority if made is not None else Path(certificate).expanduser() if certificate else None
+    return None if trusted is None else str(trusted.resolve())
 
 
 def _bound_patience(listener: socket.socket, patience_s: float) -> None:
@@ -203,7 +214,7 @@ def _require_key(keys: Keys, settings: Settings) -> None:
 
 @asynccontextmanager
 async def _answering(
-    app: web.Application, listener: socket.socket, context: ssl.SSLContext | None, room: Room
+    app: web.Application, listener: socket.socket, context: ssl.SSLContext | None, room: Room | None = None
 ) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
     runner = web.AppRunner(app, shutdown_timeout=REQUESTS_END_S)
@@ -223,8 +234,9 @@ async def _answering(
     with anyio.CancelScope() as scope:
         await runner.setup()
         try:
-            backlog = CONNECTIONS_WAITING_MAX
-            with closing(await loop.create_server(connection, sock=listener, ssl=context, backlog=backlog)):
+            # asyncio accepts as many at once as it has the kernel keep waiting: few, and then many again.
+            with closing(await loop.create_server(connection, sock=listener, ssl=context, backlog=ACCEPTED_MAX)):
+                listener.listen(CONNECTIONS_WAITING_MAX)
                 yield
         finally:
             scope.shield = True

@@ -117,6 +117,12 @@ class Keys:
         is_it = compare_digest(_digest(secret), key.digest if key else _NO_DIGEST)
         return self._named(key) if key and is_it and key.revocation_time is None else None
 
+    def stands(self, key_id: str) -> bool:
+        """Tell whether a key that was found is not revoked."""
+        self._look()
+        key = self._keys.get(key_id)
+        return key is not None and key.revocation_time is None
+
     def _named(self, key: Key) -> Key:
         """Return the key with the workspace that it opens; the file goes on naming none, for other daemons' sake."""
         return key if key.workspace is not None else msgspec.structs.replace(key, workspace=self.workspace)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 import resource
+import select
 import selectors
 import sys
 
-READY_MAX = 64
+READY_MAX = 32
 """How many sockets one turn of the loop looks after; those that have to wait come first in the next ones."""
 ACCEPTED_MAX = 16
 """How many connections one turn of the loop accepts, as the backlog that asyncio is told."""
@@ -35,10 +36,8 @@ if sys.platform == "linux":
         """
 
         def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-            if timeout is None:
-                wait_s = -1.0
-            else:
-                wait_s = max(0.0, math.ceil(timeout * 1e3) * 1e-3)  # whole milliseconds, rounded up
+            # Whole milliseconds, rounded up; below zero, until there is something.
+            wait_s = -1.0 if timeout is None else max(0.0, math.ceil(timeout * 1e3) * 1e-3)
             keys = self.get_map()
             found = []
             for fd, event in self._selector.poll(wait_s, READY_MAX):  # type: ignore[attr-defined]
@@ -49,7 +48,5 @@ if sys.platform == "linux":
 
     def _mask(event: int) -> int:
         """Return what a socket is ready for; an error or a hang-up is for both sides to find out."""
-        import select
-
         readable = selectors.EVENT_READ if event & ~select.EPOLLOUT else 0
         return readable | (selectors.EVENT_WRITE if event & ~select.EPOLLIN else 0)

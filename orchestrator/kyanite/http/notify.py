@@ -18,6 +18,10 @@ from kyanite.logs import logger
 
 SEND_TIMEOUT_S = 0.5
 """How long a message may wait for room in the manager's queue, and the event loop with it."""
+USEC_DIGITS_MAX = 20
+"""As many as 64 bits have."""
+ADDRESS_MAX = 108
+"""The longest address of a socket of this kind."""
 PATHS = ("/", "@")
 """How an address begins: the path of a socket, or a name of the abstract kind."""
 
@@ -90,7 +94,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Notifier:
     address = environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(PATHS):
         if address:
-            logger().warning("the service manager listens where it can not be told", address=address)
+            logger().warning("the service manager listens where it can not be told", address=address[:ADDRESS_MAX])
         return Notifier()
     return Notifier(address, _watchdog_s(environ))
 
@@ -100,7 +104,9 @@ def _watchdog_s(environ: Mapping[str, str]) -> float | None:
     if environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     microseconds = environ.get("WATCHDOG_USEC", "")
-    return int(microseconds) / 1e6 if microseconds.isdecimal() and int(microseconds) else None
+    if not microseconds.isdecimal() or len(microseconds) > USEC_DIGITS_MAX:
+        return None
+    return int(microseconds) / 1e6 or None
 
 
 async def _answers(look: Callable[[], Awaitable[object]], timeout_s: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,12 +26,26 @@ class Room:
         """Give back what was taken."""
         self.taken -= amount
 
+
+class SharedRoom:
+    """Room for `most` of something, of which one client may have `each`: whatever it does, there is some for others."""
+
+    def __init__(self, most: int, each: int) -> None:
+        """Begin empty."""
+        self.room = Room(most)
+        self.each = each
+        self._of: Counter[str] = Counter()
+
     @contextmanager
-    def held(self, amount: int, otherwise: Exception) -> Iterator[None]:
+    def held(self, client: str, amount: int, otherwise: Exception) -> Iterator[None]:
         """Take so much as long as the block lasts. Raises `otherwise` if there is no room for it."""
-        if not self.take(amount):
+        if self._of[client] + amount > self.each or not self.room.take(amount):
             raise otherwise
+        self._of[client] += amount
         try:
             yield
         finally:
-            self.give_back(amount)
+            self.room.give_back(amount)
+            self._of[client] -= amount
+            if not self._of[client]:
+                del self._of[client]

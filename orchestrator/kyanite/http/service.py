@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from aiohttp import web
 from kyanite import Workspace, telemetry
 from kyanite.config import Settings
 from kyanite.errors import QuotaExceeded
-from kyanite.http.room import Room
+from kyanite.http.room import SharedRoom
 from kyanite.http.scopes import Scope
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class State:
     """The settings that count by now, if they were read again."""
     origins: Mapping[str, str] = field(default_factory=dict)
     """Where those of the settings come from that are no defaults, by path; see `kyanite.config.Resolved`."""
-    bodies: Room = field(default_factory=lambda: Room(BODIES_BYTES_MAX))
+    bodies: SharedRoom = field(default_factory=lambda: SharedRoom(BODIES_BYTES_MAX, BODIES_BYTES_MAX // 2))
     """Bytes for the bodies that are read as a whole; see `whole_body`."""
     tenants: dict[str, Workspace] = field(default_factory=dict)
     """The workspaces beside the first that were asked for, by name."""
@@ -90,6 +90,12 @@ SERVICE: web.AppKey[Service] = web.AppKey("service", Service)
 
 ACCESS: web.RequestKey[Scope] = web.RequestKey("access", Scope)
 """`request[ACCESS]` is the scope that the client has; `access` has compared it with what the route asks for."""
+
+CLIENT: web.RequestKey[str] = web.RequestKey("client", str)
+"""`request[CLIENT]` is what tells the client from others, where it was looked at: its key, or its address."""
+
+STANDS: web.RequestKey[Callable[[], bool]] = web.RequestKey("stands")
+"""`request[STANDS]()` tells whether the client's key still opens what it did, for answers that go on."""
 
 WORKSPACE: web.RequestKey[Workspace] = web.RequestKey("workspace", Workspace)
 """`request[WORKSPACE]` is the workspace that the request is about, and the only one that it can reach."""

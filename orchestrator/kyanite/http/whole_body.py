@@ -9,7 +9,7 @@ import anyio
 from aiohttp import web
 
 from kyanite.errors import CallerError
-from kyanite.http.service import SERVICE
+from kyanite.http.service import CLIENT, SERVICE
 
 SMALL_BYTES = 64 << 10
 """Up to this long a body costs no more than its connection does anyway, and is always read."""
@@ -31,7 +31,7 @@ async def whole_body(request: web.Request) -> AsyncIterator[bytes]:
     `HTTPRequestEntityTooLarge`, `RequestTimeout`, `TooManyBodies`.
     """
     if not request.can_read_body:
-        yield await request.read()
+        yield b""
         return
     stated, most = request.content_length, request.client_max_size
     if stated is not None and stated > most:
@@ -42,10 +42,11 @@ async def whole_body(request: web.Request) -> AsyncIterator[bytes]:
 
 def room_for(request: web.Request, size: int) -> AbstractContextManager[None]:
     """Return what keeps room for a body of so many bytes while it is entered. Raises `TooManyBodies` there."""
-    room = request.app[SERVICE].state.bodies
     if size <= SMALL_BYTES:
         return nullcontext()
-    return room.held(size, TooManyBodies(f"{room.taken >> 20:,} of {room.most >> 20:,} MiB are in use"))
+    bodies = request.app[SERVICE].state.bodies
+    most = f"all may have {bodies.room.most >> 20:,} MiB, and one client {bodies.each >> 20:,}"
+    return bodies.held(request.get(CLIENT, f"address {request.remote}"), size, TooManyBodies(most))
 
 
 async def _read(request: web.Request) -> bytes:

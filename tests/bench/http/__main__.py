@@ -18,6 +18,8 @@ from tests.bench import groups
 from tests.bench.http.idle import idle
 from tests.bench.http.jobs import jobs, polls, submits
 from tests.bench.http.native import native
+from tests.bench.http.stalled import stalled
+from tests.bench.http.streams import storm, streams
 from tests.bench.http.transfers import transfers
 from tests.bench.machine import cpu_model, sync_times_s
 from tests.bench.scale import Scale
@@ -32,6 +34,9 @@ GROUPS: dict[str, Callable[[Scale], Grid]] = {
     "native": native,
     "transfers": transfers,
     "idle": idle,
+    "streams": streams,
+    "storm": storm,
+    "stalled": stalled,
 }
 """By name; the docstring is the title."""
 

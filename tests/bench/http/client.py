@@ -62,7 +62,7 @@ class Client:
         """Return an id for a job."""
         return str(uuid4())
 
-    async def put(self, job_id: str, target: str = TARGET) -> bytes:
+    async def put(self, job_id: str, target: str = TARGET, metadata: dict[str, str] | None = None) -> bytes:
         """Submit a job of this id; return the answer."""
         body = {
             "id": job_id,
@@ -74,7 +74,7 @@ class Client:
             "outputDataFormat": LABELS["output_data_format"],
             "inputParams": LABELS["input_params"],
             "name": LABELS["name"],
-            "metadata": LABELS["metadata"],
+            "metadata": metadata or LABELS["metadata"],
         }
         headers = {"Content-Type": "application/json"}
         return await self._asked(201, "PUT", f"{self._jobs}/{job_id}", data=msgspec.json.encode(body), headers=headers)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from kyanite import Target
 from kyanite.config import ServerSettings, Settings
 from kyanite.http.daemon import Running, serve
+from kyanite.http.loop import new_loop
 from kyanite.ports import Provider, Task
 from kyanite.runtime.coroutines import CoroutineProvider
 from tests.bench import echo
@@ -43,7 +44,8 @@ def providers() -> list[Provider]:
 
 def main(folder: str) -> int:
     """Serve until SIGTERM."""
-    asyncio.run(serve(settings(Path(folder)), providers=providers(), started=_say))
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(serve(settings(Path(folder)), providers=providers(), started=_say))
     return 0
 
 

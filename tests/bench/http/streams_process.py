@@ -1,7 +1,7 @@
-"""The daemon of `daemon_process`, which tells how late its loop was: `python -m tests.bench.http.streams_process FOLDER`.
+"""The daemon of `daemon_process`, which tells for how long its loop was stalled; called in the same way.
 
-Whoever connects to the socket `probe` in the folder reads, as JSON, for how long at most the loop was stalled since the
-connection before: by the wall, and of the processor, in seconds.
+The file `probe` in the folder holds a port of this machine. Whoever connects to it reads, as JSON, for how long at most
+the loop was stalled since the connection before: by the wall, and of the processor, in seconds.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from kyanite.config import QuotaSettings, Settings
 from kyanite.http.daemon import Running, serve
+from kyanite.http.loop import new_loop, raise_file_limit
 from tests.bench.http.daemon_process import providers, settings
 
 PROBE = "probe"
@@ -62,7 +63,9 @@ async def run(chosen: Settings, folder: Path) -> None:
         writer.close()
         await writer.wait_closed()
 
-    async with await asyncio.start_unix_server(answer, folder / PROBE):
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        await asyncio.to_thread((folder / PROBE).write_text, str(port), encoding="ascii")
         await serve(chosen, providers=providers(), started=_say)
 
 
@@ -70,7 +73,9 @@ def main(folder: str) -> int:
     """Let the workspace have more streams than it would by default."""
     path = Path(folder)
     gc.freeze()  # as `kyanite serve` does
-    asyncio.run(run(replace(settings(path), quota=QuotaSettings(event_streams_max=100_000)), path))
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        raise_file_limit()
+        runner.run(run(replace(settings(path), quota=QuotaSettings(event_streams_max=100_000)), path))
     return 0
 
 

@@ -14,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kyanite.blobs.files import FileBlobs
+from kyanite.blobs.memory import MemoryBlobs
 from kyanite.http.gateway import block_files, staging
 from kyanite.http.gateway.blocks import block_id, listed
 from kyanite.http.gateway.faults import Fault
 from kyanite.http.gateway.staging import Staging
+from kyanite.runtime.stored_bytes import StoredBytes
 from tests.http.gateway.places import attempt, block_list, code_of, served, until
 from tests.runtime.places import in_memory
 
@@ -250,6 +252,11 @@ def test_any_text_is_an_id_or_a_fault(text):
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
+def staged_in(root, bytes_max):
+    """A staging of a workspace without a bound of its own."""
+    return Staging(root, bytes_max, lambda workspace: StoredBytes(MemoryBlobs(), workspace))
+
+
 async def chunks(*given):
     for each in given:
         yield each
@@ -266,10 +273,10 @@ async def test_blocks_are_kept_over_a_restart(tmp_path):
 
 
 async def test_what_a_crash_left_half_written_is_cleared_away(tmp_path):
-    await Staging(tmp_path, 100).put("k", b"1", chunks(b"abc"))
+    await staged_in(tmp_path, 100).put("k", b"1", chunks(b"abc"))
     (file,) = files_in(tmp_path)
     file.with_name(".1").write_bytes(b"half")
-    again = Staging(tmp_path, 5)
+    again = staged_in(tmp_path, 5)
     assert await again.sizes("k") == {b"1": 3}
     assert files_in(tmp_path) == [file]
     with pytest.raises(Fault, match="RequestBodyTooLarge"):  # what lies there counts
@@ -279,10 +286,10 @@ async def test_what_a_crash_left_half_written_is_cleared_away(tmp_path):
 
 async def test_blocks_of_an_earlier_boot_are_not_read(tmp_path, monkeypatch):
     root, boot = tmp_path / "staging", tmp_path / "boot_id"
-    await Staging(root, 100).put("k", b"1", chunks(b"abc"))
+    await staged_in(root, 100).put("k", b"1", chunks(b"abc"))
     boot.write_text("another\n")
     monkeypatch.setattr(block_files, "_BOOT_ID", boot)
-    later = Staging(root, 100)
+    later = staged_in(root, 100)
     assert await later.sizes("k") == {}
     await later.put("k", b"2", chunks(b"x"))
     assert await later.sweep(LONG_AGO) == 1
@@ -291,7 +298,7 @@ async def test_blocks_of_an_earlier_boot_are_not_read(tmp_path, monkeypatch):
 
 
 async def test_a_sweep_removes_what_nobody_goes_on_with(tmp_path):
-    places = Staging(tmp_path, 100)
+    places = staged_in(tmp_path, 100)
     assert await places.sweep(LONG_AGO) == 0
     await places.put("old", b"1", chunks(b"abc"))
     assert await places.sweep(LONG_AGO) == 0
@@ -322,7 +329,7 @@ async def test_the_daemon_sweeps_when_it_starts(tmp_path):
 
 
 async def test_blocks_that_come_during_the_commit_do_no_harm(tmp_path):
-    places = Staging(tmp_path, 100)
+    places = staged_in(tmp_path, 100)
     await places.put("k", b"1", chunks(b"abc"))
     going_on = anyio.Event()
 
@@ -343,7 +350,7 @@ async def test_blocks_that_come_during_the_commit_do_no_harm(tmp_path):
 
 async def test_little_is_kept_in_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(staging, "_KNOWN_MAX", 3)
-    places = Staging(tmp_path, 100)
+    places = staged_in(tmp_path, 100)
     for number in range(10):
         await places.put(f"k{number}", b"1", chunks(bytes(number)))
     assert len(places._known) <= 3
@@ -351,7 +358,7 @@ async def test_little_is_kept_in_memory(tmp_path, monkeypatch):
 
 
 async def test_a_cancelled_block_leaves_nothing(tmp_path):
-    places = Staging(tmp_path, 100)
+    places = staged_in(tmp_path, 100)
 
     async def endless():
         while True:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import asynccontextmanager, closing
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import aiohttp
 from aiohttp import HttpVersion10, web
 
-from kyanite.http import daemon
+from kyanite.http import daemon, native
+from kyanite.http.access import RULES
 from kyanite.http.application import answered
 from kyanite.http.gateway import Signer
-from kyanite.http.native import routes, streams
-from kyanite.http.native.operations import Operation
-from kyanite.http.native.parameters import EventFilters, LogFilters
+from kyanite.http.keys import Keys
 from kyanite.http.service import SERVICE, WORKSPACE, Service, State
 
 PATIENCE_S = 20.0
@@ -146,15 +146,11 @@ async def listening(*workspaces):
         request[WORKSPACE] = named[request.headers.get("Kyanite-Workspace", first.name)]
         return await handler(request)
 
-    app = web.Application(middlewares=[answered, choose])
-    app[SERVICE] = Service(first, first.settings, Signer(b"secret" * 8), State())
-    app.on_shutdown.append(streams.end_streams)
-    for path, handler, parameters in (
-        ("/v1/events", streams.events, LogFilters),
-        ("/v1/jobs/{job_id}/events", streams.job_events, EventFilters),
-    ):
-        asked = Operation(name=path, method="GET", path=path, scope=None, handler=handler, parameters=parameters)
-        app.router.add_get(path, routes._reading(asked), allow_head=False)
+    with TemporaryDirectory() as folder:
+        app = web.Application(middlewares=[answered, choose])
+        app[SERVICE] = service = Service(first, first.settings, Signer(b"secret" * 8), State())
+        app[RULES] = {}
+        native.add_routes(app, service, Keys(folder))
     with closing(daemon.bound("127.0.0.1:0")) as listener:
         async with daemon._answering(app, listener, None):
             yield "http://{}:{}".format(*listener.getsockname())

@@ -113,3 +113,19 @@ async def test_the_pages_are_there_for_anybody():
 
 def test_the_style_is_the_one_that_the_policy_allows():
     assert page.STYLE in page.docs_html().decode()
+
+
+def test_what_is_made_says_what_can_be_asked_of_it():
+    by_name = {about["operationId"]: about for methods in DOCUMENT["paths"].values() for about in methods.values()}
+    for name, parameter, some in (
+        ("submitJob", "job_id", {"getJob", "cancelJob", "deleteJob", "followJob", "getOutput"}),
+        ("openSession", "session_id", {"getSession", "closeSession"}),
+    ):
+        for status in ("200", "201"):
+            links = by_name[name]["responses"][status]["links"]
+            assert some <= links.keys()
+            for link in links.values():
+                assert link["parameters"] == {parameter: "$response.body#/id"}
+                needed = [each["name"] for each in by_name[link["operationId"]]["parameters"] if each.get("required")]
+                assert needed == [parameter]
+    assert sum("links" in answer for about in by_name.values() for answer in about["responses"].values()) == 4

@@ -8,12 +8,17 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from itertools import count
 
 import aiohttp
+import anyio
 import pytest
 from msgspec.structs import replace
 
 from kyanite.config import QuotaSettings, ServerSettings
 from kyanite.core.events import decode_event
+from kyanite.http.daemon import serving
+from kyanite.http.keys import Keys
+from kyanite.http.scopes import Scope
 from tests.http.native.live import PATIENCE_S, listening, read, streaming
+from tests.http.places import settings
 from tests.runtime.places import SETTINGS, executing, in_memory, with_echo
 
 RESET = struct.pack("ii", 1, 0)
@@ -406,3 +411,19 @@ async def test_an_old_client_is_told_without_chunks():
 def _stalled(workspace):
     readers = [reader for stretch in workspace.host.engine.feed._stretches.values() for reader in stretch.readers]
     return any(reader._protocol.writing_paused for reader in readers)
+
+
+async def test_a_stream_ends_soon_after_its_key_is_revoked(tmp_path):
+    chosen = settings(tmp_path, keys_required=True, heartbeat_s=0.1)
+    keys = Keys(tmp_path)
+    key, text = keys.create(scope=Scope.READ)
+    _, other = keys.create(scope=Scope.READ)
+    async with serving(chosen) as running, aiohttp.ClientSession() as http:
+        headers = ({"Authorization": f"Bearer {which}"} for which in (text, other))
+        revoked, kept = [await http.get(f"{running.address}/v1/events", headers=each) for each in headers]
+        keys.revoke(key.id)
+        with anyio.fail_after(10):
+            while await revoked.content.readany():
+                pass  # beats, up to the end
+        assert await kept.content.readany()
+        kept.close()

@@ -82,6 +82,7 @@ class Daemon:
         """It serves as before, and has kept nothing of its clients."""
         self.until(lambda: self.descriptors() <= descriptors, "descriptors are left open")
         self.until(lambda: self.tasks() <= tasks, "tasks are left")
+        self.until(lambda: json.loads(self.ask("/v1/usage")[1])["event_streams"] == 0, "streams are left")
         assert self.ask()[0] == 200
         log = self.logged()
         assert b"Traceback" not in log, log[max(0, log.find(b"Traceback") - 600) :][:4_000].decode(errors="replace")

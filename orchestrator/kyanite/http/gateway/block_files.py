@@ -1,5 +1,7 @@
 """The files of blocks that wait to become blobs: `<root>/<boot>/<folder of a blob>/<id of a block>`. All calls block.
 
+The folder of a blob is called by the hash of its key and its workspace.
+
 A block is written under another name and renamed when it is whole, without a sync. What the kernel has taken survives
 the end of our process, but perhaps not a power cut; and after one the machine has booted anew. So blocks of an earlier
 boot are never read, and a client is told to upload them again. Durable is what the commit of a list makes of them.
@@ -36,7 +38,15 @@ class BlockFiles:
 
     def folder(self, key: str) -> Path:
         """Return where the blocks of a blob lie, or would."""
-        return self._here / sha256(key.encode()).hexdigest()
+        return self._here / f"{sha256(key.encode()).hexdigest()}.{key.partition('/')[0]}"
+
+    def waiting(self) -> dict[str, int]:
+        """Return how many bytes of blocks wait, by the workspace of their blob. Raises `OSError`."""
+        sizes: dict[str, int] = {}
+        for folder in _within(self._here):
+            workspace = folder.name.partition(".")[2]
+            sizes[workspace] = sizes.get(workspace, 0) + _bytes_in(folder)
+        return sizes
 
     def found(self, folder: Path) -> dict[str, int]:
         """Return the size of each block by its name, and remove what was left half-written. Raises `OSError`."""
@@ -63,19 +73,20 @@ class BlockFiles:
         with self._folders_lock, suppress(OSError):
             folder.rmdir()
 
-    def sweep(self, oldest_kept: datetime, used: set[Path]) -> int:
-        """Remove folders unchanged since then and not in use, and those of earlier boots; return how many.
+    def sweep(self, oldest_kept: datetime, used: set[Path]) -> list[tuple[str, int]]:
+        """Remove folders unchanged since then and not in use, and those of earlier boots. Raises `OSError`.
 
-        Raises `OSError`.
+        Returns the workspace of each, and how many bytes of it `waiting` has told of.
         """
-        removed = 0
+        removed = []
         for boot in _within(self._root):
             for folder in _within(boot):
                 if boot == self._here and (folder in used or _changed(folder) >= oldest_kept):
                     continue
+                freed = _bytes_in(folder) if boot == self._here else 0
                 with self._folders_lock:
                     shutil.rmtree(folder)
-                removed += 1
+                removed.append((folder.name.partition(".")[2], freed))
             with self._folders_lock, suppress(OSError):
                 boot.rmdir()
         return removed
@@ -139,6 +150,11 @@ def _within(folder: Path) -> list[Path]:
         return [child for child in folder.iterdir() if child.is_dir() and not child.is_symlink()]
     except FileNotFoundError:
         return []
+
+
+def _bytes_in(folder: Path) -> int:
+    """Return how many bytes the whole blocks of a blob have."""
+    return sum(file.stat().st_size for file in folder.iterdir() if not file.name.startswith(_DRAFT))
 
 
 def _changed(folder: Path) -> datetime:

@@ -55,7 +55,7 @@ async def put_block_list(request: web.Request, place: Place) -> web.Response:
     blocks = listed(await short_body(request, LIST_BYTES_MAX))
     service, staging = request.app[SERVICE], request.app[STAGING]
     await check_writable(request, place)
-    async with await staging.turn(place.key):
+    async with staging.turn(place.key):
         if await request[WORKSPACE].blobs.stat(place.key) is not None:
             await staging.discard(place.key)
             raise BlobExists(place.key)

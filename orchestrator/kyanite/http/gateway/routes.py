@@ -52,7 +52,9 @@ _UNSUPPORTED = ("snapshot", "versionid", "prevsnapshot", "sharesnapshot")
 
 def add_to(app: web.Application, service: Service) -> None:
     """Answer at the addresses of containers and blobs, and keep the blocks that wait."""
-    app[STAGING] = Staging(data_folder(service.settings) / "staging", service.settings.limits.input_max_bytes)
+    quotas = service.workspace.host.engine.quotas
+    folder, bytes_max = data_folder(service.settings) / "staging", service.settings.limits.input_max_bytes
+    app[STAGING] = Staging(folder, bytes_max, lambda workspace: quotas.of(workspace).stored)
     app.cleanup_ctx.append(_sweeping)
     handle = faultless(_handle)
     # Account and container have one name here; what else has two parts or more is not this edge's.
@@ -96,6 +98,7 @@ def _operation(request: web.Request, blob: str) -> Operation:
 
 async def _sweeping(app: web.Application) -> AsyncIterator[None]:
     # Not a group of anyio's: its scope would have to end where it began, and applications are closed within another.
+    await app[STAGING].recall()
     async with asyncio.TaskGroup() as tasks:
         sweeping = tasks.create_task(_sweep_forever(app[SERVICE], app[STAGING]))
         yield

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import anyio
@@ -21,7 +21,7 @@ from kyanite.http.connection import Connection
 from kyanite.http.native import filters, frames
 from kyanite.http.native.filters import Filter
 from kyanite.http.native.parameters import QUERY
-from kyanite.http.service import SERVICE, WORKSPACE
+from kyanite.http.service import SERVICE, STANDS, WORKSPACE
 from kyanite.runtime.backlog import Page
 from kyanite.runtime.feed import Feed
 from kyanite.runtime.stretch import Entry, Stretch
@@ -89,6 +89,7 @@ async def _resumed(request: web.Request, otherwise: int) -> int:
 
 async def _streamed(request: web.Request, stream: Stream) -> web.StreamResponse:
     workspace, response = request[WORKSPACE], web.StreamResponse(headers=HEADERS)
+    stream.stands = request.get(STANDS, stream.stands)
     # The client has gone, or was let go: nobody reads what the application would say.
     with workspace.host.engine.quotas.of(workspace.name).stream(), suppress(ConnectionError):
         await stream.run(request, response)
@@ -100,7 +101,7 @@ class Stream:
 
     __slots__ = (
         *("_asleep", "_chunked", "_feed", "_filter", "_job_id", "_protocol", "_reading", "_stretch", "_version"),
-        *("_follows", "_workspace", "over", "position"),
+        *("_follows", "_workspace", "over", "position", "stands"),
     )
 
     _protocol: web.RequestHandler
@@ -119,6 +120,8 @@ class Stream:
         self._follows = follows
         self._version = 0
         """Up to which the job's own events have been read."""
+        self.stands: Callable[[], bool] = lambda: True
+        """Whether the client's key is still good."""
         self._asleep: asyncio.Future[None] | None = None
         self._reading: anyio.CancelScope | None = None
         self._chunked = True
@@ -224,9 +227,11 @@ class Stream:
             self._wake()
 
     def beat(self) -> None:
-        """Write a comment, unless the client has yet to take what was written before."""
+        """Write a comment, unless the client has yet to take what was written before; end if its key was revoked."""
         if self._protocol.transport is None:
             self._wake()
+        elif not self.stands():
+            self.close()
         elif self._asleep is not None and not self._protocol.writing_paused:
             self._send(frames.BEAT)
 
