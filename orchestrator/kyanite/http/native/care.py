@@ -96,6 +96,8 @@ async def _told(request: web.Request, examine: Callable[[Tell[T]], Awaitable[Non
             if not response.prepared:  # what can not be begun is answered as such
                 await response.prepare(request)
             await response.write(msgspec.json.encode(line) + b"\n")
+    if not response.prepared:  # there was nothing to tell
+        await response.prepare(request)
     await response.write_eof()
     return response
 
