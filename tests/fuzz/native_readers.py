@@ -207,9 +207,13 @@ def read_door(content):
     assert door.key not in repr(door) or len(door.key) < len(repr(Door(door.address, "")))
 
 
+VARIABLE_MAX = 1 << 17
+"""No system hands a program a longer one."""
+
+
 def read_notified(content):
     environ = {
-        name: text.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape").replace("\0", "")
+        name: text[:VARIABLE_MAX].encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape").replace("\0", "")
         for name, text in texts(content, "NOTIFY_SOCKET", "WATCHDOG_USEC").items()
     }
     notifier = notify.from_environment(environ)

@@ -17,8 +17,8 @@ from tests.reliability import FORM, counts, record
 from tests.sdk_environments import PATIENCE_S as INSTALL_S
 from tests.sdk_environments import interpreter
 
-TIME_S = counts(quick=10, ci=60, soak=1_080)
-READING_TIME_S = counts(quick=5, ci=12, soak=120)
+TIME_S = counts(quick=10, ci=30, soak=1_080)
+READING_TIME_S = counts(quick=5, ci=8, soak=120)
 PATIENCE_S = 60
 """How much longer it may take to come up, to make a failure small, and to tell of it."""
 SEED = int(os.environ.get("FUZZ_SEED", "1"))

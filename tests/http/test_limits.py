@@ -247,6 +247,15 @@ async def test_requests_at_once(tmp_path):
         assert await one.status("GET", "/v1") == 200
 
 
+async def test_requests_by_links(tmp_path):
+    """Whoever holds links of a workspace is one client, and those of another workspace are another."""
+    async with limited(tmp_path, requests_per_s=0.001) as client:
+        for name in ("default", "other"):
+            address, query = await client.beside(name).link("c")
+            asked = [await client.status("GET", f"{address}?restype=container&{query}") for _ in range(11)]
+            assert asked == [200] * 10 + [429]
+
+
 async def test_requests_a_second(tmp_path):
     async with limited(tmp_path, requests_per_s=0.001, keys_required=True) as client:
         keys = client.running.keys

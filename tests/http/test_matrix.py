@@ -11,7 +11,6 @@ from yarl import URL
 from kyanite.http.application import application
 from kyanite.http.daemon import serving
 from kyanite.http.native import care
-from kyanite.http.native.host import store_of
 from kyanite.http.scopes import Scope
 from kyanite.runtime.subscriptions import cursor_name
 from tests.http import matrix
@@ -164,7 +163,7 @@ class World:
         """All that alpha has, and whatever could be changed of it."""
         details = [job.details async for job in self.alpha.list_jobs()]
         keys = [key for key in self.running.keys.all() if key.workspace == "alpha"]
-        cursors = await store_of(self.alpha).cursors()
+        cursors = await self.alpha.host.storage.store.cursors()
         staged = self.running.keys.folder.glob("staging/*/*/*")
         return (
             sorted((row.id, row.status, row.name, row.tags, row.priority) for row in details),

@@ -27,7 +27,6 @@ EQUIVALENT = {
     "kyanite.runtime.journal:: 2 -> 3": TUNED,
     "kyanite.runtime.journal:Journal.run: 'the journal has ended' -> 'the journal has endedX'": WORDS,
     **dict.fromkeys(named("runtime.journal", "Journal._decide", "return False -> return None", 1, 2), "as false"),
-    **dict.fromkeys(named("runtime.journal", "Journal._after_failure", "True -> False", 1, 2), PAIRED),
     "kyanite.runtime.journal:Journal._commit: True -> False": PAIRED,
     "kyanite.runtime.journal:Journal._position: 1 -> 2 #2": "reads one event more, of another id",
     "kyanite.stores.sqlite:SQLiteStore._open_writer: 'secure_delete = OFF' -> 'secure_delete = OFFX'": "matters to "

@@ -192,7 +192,10 @@ class Connection:
                 async with self._session.request(
                     method, url, data=pieces, headers=sent, timeout=timeout, allow_redirects=False
                 ) as response:
-                    yield response
+                    try:
+                        yield response
+                    finally:
+                        _let_go(response)
         finally:
             if pieces is not None:
                 with suppress(RuntimeError):  # a reader that was cancelled has not left yet, and closes it
@@ -216,3 +219,10 @@ class Connection:
             if self._closed:
                 raise WorkspaceClosed("it closed before the daemon answered") from error
             raise Lost(f"{self.address}: {str(error) or type(error).__name__}") from error
+
+
+def _let_go(response: aiohttp.ClientResponse) -> None:
+    """End the connection of an answer that was not read to its end, at once: TLS would wait for the other side."""
+    connection = response.connection
+    if connection is not None and connection.transport is not None and not response.content.is_eof():
+        connection.transport.abort()

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Final
 
 import aiohttp
+import anyio
 
 from kyanite.errors import ConfigError
 
 KEEP_ALIVE: Final = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+TURNS: Final = 3
+"""Turns of the event loop in which closed connections leave it, which may itself be closed next."""
 UNTAKEN_MS: Final = 60_000
 """How long what was sent may stay without the other machine's word that it arrived."""
 
@@ -30,14 +33,19 @@ async def session_with(
         headers["Kyanite-Workspace"] = workspace
     encrypted = address.startswith("https:")  # else there is nobody to trust, and looking for whom takes a while
     connector = aiohttp.TCPConnector(limit=0, ssl=trusting(authority) if encrypted else True, socket_factory=_socket)
-    async with aiohttp.ClientSession(
-        connector=connector,
-        headers=headers,
-        auto_decompress=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        middlewares=(_once_only,),
-    ) as session:
-        yield session
+    try:
+        async with aiohttp.ClientSession(
+            connector=connector,
+            headers=headers,
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            middlewares=(_once_only,),
+        ) as session:
+            yield session
+    finally:
+        with anyio.CancelScope(shield=True):
+            for _ in range(TURNS):
+                await anyio.lowlevel.checkpoint()
 
 
 class _Broken(aiohttp.ClientError):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
-from itertools import count
 from secrets import token_hex
 
 from aiohttp import web
@@ -42,7 +40,7 @@ def application(service: Service, keys: Keys) -> web.Application:
     gateway.add_routes(app, service)
     native.add_open_routes(app)
     app[OPEN] = frozenset(app.router.resources()) - with_key
-    app.on_response_prepare.append(_signed_off())
+    app.on_response_prepare.append(_sign_off)
     return app
 
 
@@ -84,18 +82,13 @@ def _path(request: web.Request) -> str:
     return _QUERY.split(request.rel_url.raw_path, maxsplit=1)[0]
 
 
-def _signed_off() -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """Return what gives each response an id of its own, by which a client's log and ours can be compared.
+async def _sign_off(request: web.Request, response: web.StreamResponse) -> None:
+    """Give each response an id of its own, which tells nobody how many there are.
 
-    It also says how browsers and caches are to treat what does not say so itself: as it is called, and not at all.
+    Say, too, how browsers and caches are to treat what does not say so itself: as it is called, and not at all.
     """
-    life, numbers = token_hex(4), count(1)
-
-    async def sign_off(request: web.Request, response: web.StreamResponse) -> None:
-        del request
-        response.headers["x-ms-request-id"] = f"{life}-{next(numbers):08x}"
-        response.headers["Server"] = "Kyanite"
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers.setdefault("Cache-Control", "no-store")
-
-    return sign_off
+    del request
+    response.headers["x-ms-request-id"] = token_hex(8)
+    response.headers["Server"] = "Kyanite"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.setdefault("Cache-Control", "no-store")

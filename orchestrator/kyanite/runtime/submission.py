@@ -117,7 +117,8 @@ class Submission:
         engine, settings = self._engine, self._engine.settings
         target, provider = self._registry.find(target_id)
         if engine.census.waiting >= settings.queue.waiting_max:
-            raise QueueFull(f"{engine.census.waiting:,} jobs wait; queue.waiting_max is {settings.queue.waiting_max:,}")
+            # Not how many of them are whose: workspaces share the bound.
+            raise QueueFull(f"queue.waiting_max is {settings.queue.waiting_max:,}")
         details = envelope_of(request, target, self._workspace, engine.storage.clock, engine.storage.entropy)
         provider.accept(details)
         await self._check_session(details, target)

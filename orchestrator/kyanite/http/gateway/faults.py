@@ -26,6 +26,7 @@ from kyanite.errors import (
     StoreUnavailable,
     WorkspaceClosed,
 )
+from kyanite.http.admission import TooManyRequests
 from kyanite.http.faults import pause
 from kyanite.http.gateway.echo import echoed
 from kyanite.http.gateway.signing import Refused
@@ -43,6 +44,7 @@ _ANSWERS: dict[type[KyaniteError], tuple[int, str]] = {
     ReadOnly: (403, "InsufficientAccountPermissions"),
     BlobCorrupt: (410, "BlobCorrupt"),
     QuotaExceeded: (429, "QuotaExceeded"),
+    TooManyRequests: (429, "TooManyRequests"),
     TooManyBodies: (503, "ServerBusy"),
     StorageFull: (507, "InsufficientStorage"),
     StoreUnavailable: (503, "ServerBusy"),

@@ -11,6 +11,7 @@ import anyio
 from aiohttp import web
 
 from kyanite.errors import InfrastructureError
+from kyanite.http.admission import Admission
 from kyanite.http.gateway.addresses import TENANT, Place, blob_key, checked_container
 from kyanite.http.gateway.blobs import blob_properties, delete_blob, get_blob, put_blob
 from kyanite.http.gateway.blocks import STAGING, get_block_list, put_block, put_block_list
@@ -22,6 +23,9 @@ from kyanite.logs import logger
 from kyanite.runtime.storage import data_folder
 
 SWEEP_EVERY_S = 86_400.0
+
+
+ADMISSION: web.AppKey[Admission] = web.AppKey("admission", Admission)
 
 
 class Operation(NamedTuple):
@@ -55,6 +59,7 @@ def add_to(app: web.Application, service: Service) -> None:
     quotas = service.workspace.host.engine.quotas
     folder, bytes_max = data_folder(service.settings) / "staging", service.settings.limits.input_max_bytes
     app[STAGING] = Staging(folder, bytes_max, lambda workspace: quotas.of(workspace).stored)
+    app[ADMISSION] = Admission(service.settings.server)
     app.cleanup_ctx.append(_sweeping)
     handle = faultless(_handle)
     # Account and container have one name here; what else has two parts or more is not this edge's.
@@ -65,7 +70,7 @@ def add_to(app: web.Application, service: Service) -> None:
 async def _handle(request: web.Request) -> web.StreamResponse:
     container, blob = request.match_info["container"], request.match_info.get("blob", "")
     operation = _operation(request, blob)
-    service = request.app[SERVICE]
+    app, service = request.app, request.app[SERVICE]
     name = request.query.get(TENANT, service.workspace.name)
     service.signer.check(
         f"{container}/{blob}" if blob else container,
@@ -74,9 +79,12 @@ async def _handle(request: web.Request) -> web.StreamResponse:
         permission=operation.permission,
         workspace=name,
     )
-    request[WORKSPACE] = await service.tenant(name)
-    key = blob_key(name, container, blob) if blob else f"{name}/{checked_container(container)}/"
-    return await operation.perform(request, Place(container, blob, key))
+    # A link carries no key: all who hold links of a workspace are one client.
+    app[ADMISSION].check(name, service.workspace.host.storage.clock.monotonic())
+    with app[ADMISSION].answering(name):
+        request[WORKSPACE] = await service.tenant(name)
+        key = blob_key(name, container, blob) if blob else f"{name}/{checked_container(container)}/"
+        return await operation.perform(request, Place(container, blob, key))
 
 
 def _operation(request: web.Request, blob: str) -> Operation:

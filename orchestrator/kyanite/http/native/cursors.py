@@ -8,7 +8,6 @@ from kyanite.errors import QuotaExceeded
 from kyanite.http.answers import failure
 from kyanite.http.native import documents
 from kyanite.http.native.bodies import BODY, Position
-from kyanite.http.native.host import store_of
 from kyanite.http.service import WORKSPACE
 from kyanite.ports import Cursor
 from kyanite.runtime.subscriptions import cursor_name
@@ -20,7 +19,7 @@ CURSORS_MAX = 1_000
 async def get(request: web.Request) -> web.Response:
     """Return how far a named subscriber has read."""
     workspace, name = request[WORKSPACE], request.match_info["name"]
-    known = (await store_of(workspace).cursors()).get(cursor_name(workspace.name, name))
+    known = (await workspace.host.storage.store.cursors()).get(cursor_name(workspace.name, name))
     if known is None:
         return failure(404, "CursorNotFound", f"No such cursor: {name!r:.200}")
     return documents.answer(Position(position=known.position))
@@ -28,7 +27,7 @@ async def get(request: web.Request) -> web.Response:
 
 async def put(request: web.Request) -> web.Response:
     """Keep how far a named subscriber has read, for whenever it goes on."""
-    workspace, store = request[WORKSPACE], store_of(request[WORKSPACE])
+    workspace, store = request[WORKSPACE], request[WORKSPACE].host.storage.store
     name = cursor_name(workspace.name, request.match_info["name"])
     known = await store.cursors()
     if name not in known and sum(other.startswith(cursor_name(workspace.name, "")) for other in known) >= CURSORS_MAX:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from aiohttp import web
-from msgspec.structs import replace
 
 from kyanite.http.answers import failure
 from kyanite.http.native import documents
-from kyanite.http.native.host import usage_of
 from kyanite.http.scopes import Scope
 from kyanite.http.service import ACCESS, WORKSPACE
 
@@ -26,8 +24,7 @@ async def root(request: web.Request) -> web.Response:
 async def usage(request: web.Request) -> web.Response:
     """Say what the workspace may have, and what of it is in use. Bytes are counted where they have a bound."""
     workspace = request[WORKSPACE]
-    streams = workspace.host.engine.feed.readers(workspace.name)
-    return documents.answer(replace(usage_of(workspace), event_streams=streams))
+    return documents.answer(workspace.host.engine.quotas.of(workspace.name).usage())
 
 
 async def targets(request: web.Request) -> web.Response:

@@ -129,7 +129,7 @@ def read(query: MultiMapping[str], kind: type[S]) -> S:
     for name in dict.fromkeys(query):
         given = query.getall(name)
         if name in many:
-            fields[name] = [part for text in given for part in text.split(",") if part]
+            fields[name] = [part for text in given for part in text.split(",")]
         elif len(given) > 1:
             raise InvalidRequest(shown(name), "is given more than once")
         else:
