@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,8 +21,6 @@ from kyanite.cli.way import named
 if TYPE_CHECKING:
     from kyanite import Workspace
     from kyanite.client.care import Care
-    from kyanite.config import Settings
-    from kyanite.ports import BlobStore, JobStore
     from kyanite.runtime.audit import Audit, Breach, Tally
 
     Hear = Callable[[Breach], None]
@@ -86,9 +83,10 @@ async def _asked(session: Session, read_blobs: bool, hear: Hear, care: Care) -> 
 async def _audited(session: Session, read_blobs: bool, hear: Hear, _: Workspace) -> Tally:  # noqa: FBT001  # a flag
     """Check what lies in the data folder."""
     from kyanite.runtime.audit import Audit
+    from kyanite.runtime.storage import opened_to_read
 
     chosen = settings(session)
-    async with _opened(chosen) as (store, blobs):
+    async with opened_to_read(chosen) as (store, blobs):
         audit = Audit(store, blobs, workspaces=[chosen.workspace], read_blobs=read_blobs)
         await _heard(audit, Meter(session), hear)
     return audit.tally
@@ -120,21 +118,6 @@ async def _tell(tally: Tally, meter: Meter) -> None:
 def _progress(tally: Tally) -> str:
     part = tally.events / tally.events_total if tally.events_total else 0.0
     return f"{part:4.0%}  {tally.jobs:,} jobs, {tally.breaches:,} breaches"
-
-
-@asynccontextmanager
-async def _opened(chosen: Settings) -> AsyncIterator[tuple[JobStore, BlobStore]]:
-    """Open the store and the blobs themselves, for reading."""
-    from kyanite.runtime.storage import blobs_of, store_of
-
-    store, blobs = store_of(chosen), blobs_of(chosen)
-    try:
-        await store.open(read_only=True)
-        await blobs.open(read_only=True)
-        yield store, blobs
-    finally:
-        await store.aclose()
-        await blobs.aclose()
 
 
 class Meter:

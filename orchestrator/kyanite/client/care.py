@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from kyanite.client.answers import read
 from kyanite.client.connection import Around, Connection, Query, path
-from kyanite.client.endpoint import key_of_environment
 from kyanite.client.listing import Page, items
 from kyanite.client.retries import Lost
 from kyanite.client.session import session_with
@@ -21,7 +20,6 @@ from kyanite.client.uploads import json_body
 from kyanite.config import Row
 from kyanite.core.findings import Finding
 from kyanite.errors import Unreachable
-from kyanite.logs import keep_secret
 from kyanite.runtime.audit import Breach, Tally
 from kyanite.runtime.system import SystemClock, SystemEntropy
 
@@ -150,10 +148,7 @@ async def caring(
     patience_s: float = 60.0,
 ) -> AsyncIterator[Care]:
     """Ask a daemon as long as the block lasts. The arguments are those of `Workspace.connect`."""
-    key = api_key or key_of_environment()
-    if key is not None:
-        keep_secret(key)
-    async with session_with(url, key, workspace, authority) as session:
+    async with session_with(url, api_key, workspace, authority) as session:
         connection = Connection(url, session, Around(SystemClock(), SystemEntropy(), patience_s=patience_s))
         try:
             yield Care(connection)

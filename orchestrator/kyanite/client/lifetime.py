@@ -15,7 +15,6 @@ from msgspec import Struct
 from kyanite.client.answers import read
 from kyanite.client.connection import Around, Connection, path
 from kyanite.client.endings import Endings
-from kyanite.client.endpoint import key_of_environment
 from kyanite.client.jobs import Jobs
 from kyanite.client.listing import Page
 from kyanite.client.log import Log
@@ -25,7 +24,6 @@ from kyanite.client.submission import Submission
 from kyanite.client.subscriber_log import Delivery
 from kyanite.client.targets import Targets
 from kyanite.core.job import Target
-from kyanite.logs import keep_secret
 from kyanite.ports import Clock, Entropy, Faces
 
 T = TypeVar("T")
@@ -61,10 +59,7 @@ async def connected(  # noqa: PLR0913  # what runtime and client share is handed
     `Unreachable` when there was no answer for `patience_s`; so does whatever is asked for later. Leave it without an
     exception, whatever happened inside: the task group would wrap it into a group.
     """
-    key = api_key or key_of_environment()
-    if key is not None:
-        keep_secret(key)
-    async with session_with(url, key, workspace, authority) as session:
+    async with session_with(url, api_key, workspace, authority) as session:
         connection = Connection(url, session, Around(clock, entropy, trace, patience_s))
         root = read((await connection.ask("GET", "/v1")).body, _root)
         known = read((await connection.ask("GET", path("targets"))).body, _targets)

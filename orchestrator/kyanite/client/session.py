@@ -12,7 +12,9 @@ from typing import Final
 import aiohttp
 import anyio
 
+from kyanite.client.endpoint import key_of_environment
 from kyanite.errors import ConfigError
+from kyanite.logs import keep_secret
 
 KEEP_ALIVE: Final = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 TURNS: Final = 3
@@ -25,10 +27,15 @@ UNTAKEN_MS: Final = 60_000
 async def session_with(
     address: str, api_key: str | None, workspace: str | None, authority: str | Path | None
 ) -> AsyncIterator[aiohttp.ClientSession]:
-    """Open what requests go through: the key, the workspace's name and the certificates to trust, on each of them."""
+    """Open what requests go through: the key, the workspace's name and the certificates to trust, on each of them.
+
+    The key is by default that of KYANITE_API_KEY; log lines do not show it.
+    """
     headers = {"Accept-Encoding": "identity", "User-Agent": "kyanite"}  # what is stored comes as it is
-    if api_key is not None:
-        headers["Authorization"] = f"Bearer {api_key}"
+    key = api_key or key_of_environment()
+    if key is not None:
+        keep_secret(key)
+        headers["Authorization"] = f"Bearer {key}"
     if workspace is not None:
         headers["Kyanite-Workspace"] = workspace
     encrypted = address.startswith("https:")  # else there is nobody to trust, and looking for whom takes a while

@@ -277,7 +277,7 @@ class Dispatcher:
             row = self._around.journal.current((queue.workspace, ready.job_id))
             try:
                 if row is not None:
-                    TRACEPARENT.set(row.traceparent)  # this task began in the context of whatever woke the dispatcher
+                    TRACEPARENT.set(row.traceparent)  # what the provider submits itself is part of it, too
                     await run_job(self._around, lane.provider, row, self.driven)
             finally:
                 self._free.give(ready.needs)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -44,6 +45,19 @@ def blobs_of(settings: Settings) -> BlobStore:
         return MemoryBlobs()
     path = _path("blobs.url", blobs.url) if blobs.url else data_folder(settings) / "blobs"
     return FileBlobs(path, inline_max=blobs.inline_max_bytes, synchronous=blobs.synchronous)
+
+
+@asynccontextmanager
+async def opened_to_read(settings: Settings) -> AsyncIterator[tuple[JobStore, BlobStore]]:
+    """Open the store and the blobs themselves, beside whoever owns them, for reading as long as the block lasts."""
+    store, blobs = store_of(settings), blobs_of(settings)
+    try:
+        await store.open(read_only=True)
+        await blobs.open(read_only=True)
+        yield store, blobs
+    finally:
+        await store.aclose()
+        await blobs.aclose()
 
 
 def _scheme(setting: str, url: str, known: Iterable[str]) -> str:

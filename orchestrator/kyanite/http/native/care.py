@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
@@ -19,10 +18,9 @@ from kyanite.http.native import documents
 from kyanite.http.native.aside import Tell, aside
 from kyanite.http.native.parameters import QUERY
 from kyanite.http.service import SERVICE
-from kyanite.ports import BlobStore, JobStore
 from kyanite.runtime.audit import Audit, Breach, Tally
 from kyanite.runtime.diagnosis import diagnose
-from kyanite.runtime.storage import blobs_of, store_of
+from kyanite.runtime.storage import opened_to_read
 
 T = TypeVar("T")
 
@@ -116,7 +114,9 @@ async def _diagnose(resolved: Resolved, tell: Tell[Finding]) -> None:
 
 
 async def _examine(chosen: Settings, read_blobs: bool, tell: Tell[CheckLine]) -> None:  # noqa: FBT001  # a flag
-    async with _opened(chosen) as (store, blobs):
+    _check_kept(chosen)
+    # Once more, beside the daemon's own, whose readers are for requests.
+    async with opened_to_read(chosen) as (store, blobs):
         audit = Audit(store, blobs, workspaces=[chosen.workspace], read_blobs=read_blobs)
         async with anyio.create_task_group() as group:
             group.start_soon(_tell_progress, audit, tell)
@@ -132,17 +132,7 @@ async def _tell_progress(audit: Audit, tell: Tell[CheckLine]) -> None:
         await anyio.sleep(TICK_S)
 
 
-@asynccontextmanager
-async def _opened(chosen: Settings) -> AsyncIterator[tuple[JobStore, BlobStore]]:
-    """Open store and blobs once more, beside the daemon's own, whose readers are for requests. Raises `NotHere`."""
+def _check_kept(chosen: Settings) -> None:
     for setting in (chosen.store.url, chosen.blobs.url):
         if setting.startswith("memory:"):
             raise NotHere("what is kept in memory can not be looked at from outside")
-    store, blobs = store_of(chosen), blobs_of(chosen)
-    try:
-        await store.open(read_only=True)
-        await blobs.open(read_only=True)
-        yield store, blobs
-    finally:
-        await store.aclose()
-        await blobs.aclose()
