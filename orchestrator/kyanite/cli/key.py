@@ -16,11 +16,11 @@ from kyanite.cli.session import Session, pass_session
 from kyanite.cli.table import Column
 from kyanite.cli.vocabulary import Choice, Vocabulary
 from kyanite.cli.way import named
+from kyanite.http.scopes import Scope
 
 if TYPE_CHECKING:
     from kyanite.client.care import KeyRecord
     from kyanite.http.keys import Key, Keys
-    from kyanite.http.scopes import Scope
 
 Known: TypeAlias = "Key | KeyRecord"
 """A key as the data folder or a daemon tells of it."""
@@ -30,7 +30,6 @@ WORDS = {
     "list": "kyanite.cli.key:list_keys",
     "revoke": "kyanite.cli.key:revoke_key",
 }
-SCOPES = ("read", "submit", "admin", "operate")
 EVERY = "every"
 """What stands in the place of a workspace for a key that opens all."""
 NAME_LENGTH_MAX = 128
@@ -77,7 +76,7 @@ def key() -> None:
 @click.option(
     "--scope",
     "scopes",
-    type=Choice(SCOPES),
+    type=Choice(Scope.OPERATE.included),
     multiple=True,
     default=("submit",),
     show_default=True,
@@ -91,8 +90,6 @@ def create_key(session: Session, /, name: str, scopes: tuple[str, ...], style: s
 
     The workspace is that of --workspace, or of the configuration; a key of scope operate opens all.
     """
-    from kyanite.http.scopes import Scope
-
     if len(name) > NAME_LENGTH_MAX:
         raise click.BadParameter(f"is longer than {NAME_LENGTH_MAX} characters", param_hint="--name")
     scope = max(Scope[scope.upper()] for scope in scopes)

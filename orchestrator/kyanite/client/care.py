@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -20,15 +20,14 @@ from kyanite.client.uploads import json_body
 from kyanite.config import Row
 from kyanite.core.findings import Finding
 from kyanite.errors import Unreachable
+from kyanite.http.scopes import Scope
 from kyanite.runtime.audit import Breach, Tally
 from kyanite.runtime.system import SystemClock, SystemEntropy
 
 K = TypeVar("K", bound="KeyRecord")
 
 
-SCOPES: Final = ("read", "submit", "admin", "operate")
-"""What a key may do; each includes those before it."""
-OPERATE: Final = SCOPES[-1]
+OPERATE = Scope.OPERATE.name.lower()
 
 
 class KeyRecord(Struct, frozen=True, kw_only=True):
@@ -44,7 +43,7 @@ class KeyRecord(Struct, frozen=True, kw_only=True):
     @property
     def scopes(self) -> list[str]:
         """What the key may do, from the least on."""
-        return list(SCOPES[: SCOPES.index(self.scope) + 1])
+        return Scope[self.scope.upper()].included
 
 
 class NewKey(KeyRecord, frozen=True, kw_only=True):

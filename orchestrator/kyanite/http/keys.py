@@ -47,7 +47,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def scopes(self) -> list[str]:
         """What the key may do, from the least on."""
-        return [scope.name.lower() for scope in Scope if scope <= self.granted]
+        return self.granted.included
 
     @property
     def granted(self) -> Scope:

@@ -16,3 +16,8 @@ class Scope(IntEnum):
     """Remove for good, and whatever else there is in a workspace."""
     OPERATE = 4
     """All workspaces, and the daemon itself."""
+
+    @property
+    def included(self) -> list[str]:
+        """The names of all that it includes, from the least on to its own."""
+        return [scope.name.lower() for scope in Scope if scope <= self]

@@ -8,14 +8,13 @@ from aiohttp import web
 
 from kyanite.http.answers import failure
 from kyanite.http.native import documents
-from kyanite.http.scopes import Scope
 from kyanite.http.service import ACCESS, WORKSPACE
 
 
 async def root(request: web.Request) -> web.Response:
     """Say what serves here, which workspace that is to this client, and what the client may do in it."""
     workspace = request[WORKSPACE]
-    scopes = [scope.name.lower() for scope in Scope if scope <= request[ACCESS]]
+    scopes = request[ACCESS].included
     return documents.answer(
         documents.Root(version=version("kyanite"), workspace=workspace.name, scopes=scopes, time=workspace.now())
     )
