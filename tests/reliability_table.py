@@ -20,6 +20,7 @@ PROMISES = (
     "Exactly one final state and one final event per job, at every crash point",
     "Execution is at-least-once, results are at-most-once",
     "Cancel wins or loses once",
+    "Every final event reaches every receiver at least once, or is a dead letter after all attempts",
     "Nothing acknowledged is lost when the power goes out (synchronous = FULL)",
     "With synchronous = NORMAL a power loss takes the latest at most, and corrupts nothing",
     "A flipped byte in a blob is detected by its hash",

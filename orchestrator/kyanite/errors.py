@@ -43,6 +43,7 @@ __all__ = [
     "StoreCorrupt",
     "StoreOwned",
     "StoreUnavailable",
+    "Undelivered",
     "UnknownTarget",
     "Unreachable",
     "WorkspaceClosed",
@@ -201,6 +202,25 @@ class StoreUnavailable(InfrastructureError):
 
 class Unreachable(InfrastructureError):
     """The daemon does not answer."""
+
+
+class Undelivered(InfrastructureError):
+    """The event was not taken.
+
+    What a subscriber may raise to say more than that: the `status` of HTTP or the exit status of a command, an
+    `excerpt` of what was answered, and when the other side wants to be asked again, which also holds up other events
+    for the same subscriber.
+    """
+
+    def __init__(
+        self, particulars: str, *, status: int | None = None, excerpt: str = "", retry_after_s: float | None = None
+    ) -> None:
+        """Keep what the log of deliveries will say."""
+        self.particulars = particulars
+        self.status = status
+        self.excerpt = excerpt
+        self.retry_after_s = retry_after_s
+        super().__init__(particulars)
 
 
 class StorageFull(InfrastructureError):

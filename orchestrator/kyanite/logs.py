@@ -24,6 +24,8 @@ HIDDEN = "<hidden>"
 SECRET_LENGTH_MIN = 4
 """Shorter ones stand in too many words to be looked for."""
 _CREDENTIALS = r"(?<=://)[^/\s?#@]*:[^/\s@]+(?=@)"
+_TOKENS = re.compile(r"kyc_[A-Za-z0-9_-]{32,}|wh(?:sec|sk)_[A-Za-z0-9+/_-]{16,}=*")
+"""What lets in at `kyanite.http.callbacks`: there may be one for every job, too many to be kept here."""
 _QUERY = r"(://[^\s?#'\"\\<>]*)\?[^\s'\"\\<>]*"
 _secrets: set[str] = set()
 
@@ -59,9 +61,14 @@ def keep_secret(secret: str) -> None:
 
 
 def without_secrets(text: str) -> str:
-    """Return a text as it may be stored and shown: secrets that are known and passwords in URLs hidden, queries cut."""
+    """Return a text as it may be stored and shown: secrets that are known and passwords in URLs hidden, queries cut.
+
+    So are the tokens of callbacks and the secrets of webhooks, which their looks tell.
+    """
     if "://" in text:
         text = re.sub(_CREDENTIALS, HIDDEN, re.sub(_QUERY, r"\1", text))
+    if "kyc_" in text or "wh" in text:
+        text = _TOKENS.sub(HIDDEN, text)
     for secret in tuple(_secrets):  # other threads may come to know more
         text = text.replace(secret, HIDDEN)
     return text

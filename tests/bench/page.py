@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-COMMANDS = ("bench-http", "bench-kernels")
+COMMANDS = ("bench-http", "bench-hooks", "bench-kernels")
 """The targets of make whose tables the page has, in this order."""
 
 

@@ -12,7 +12,7 @@ from kyanite.cli.way import Way, into, knock, named
 from kyanite.config import Settings
 from kyanite.errors import Unreachable
 from kyanite.http.door import FILE, Door
-from kyanite.http.private_file import write_private
+from kyanite.private_file import write_private
 
 ADDRESS = "http://127.0.0.1:1"
 

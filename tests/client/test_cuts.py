@@ -9,7 +9,8 @@ from anyio.abc import SocketAttribute
 
 from kyanite import Status, Submitted, Succeeded, Workspace
 from kyanite.core.backoff import Backoff
-from kyanite.runtime import subscriptions
+from kyanite.ports import Manner
+from kyanite.runtime import delivery, listening
 from tests.faces.places import serving
 from tests.runtime.places import in_memory, with_echo
 
@@ -18,7 +19,8 @@ LARGE = bytes(range(256)) * 400
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch):
-    monkeypatch.setattr(subscriptions, "RETRY", Backoff(first_s=0.0001, most_s=0.001))
+    monkeypatch.setattr(delivery, "RETRY", Backoff(first_s=0.0001, most_s=0.001))
+    monkeypatch.setattr(listening, "IN_ORDER", Manner(delays_s=(0.001,) * 9))
 
 
 @asynccontextmanager

@@ -12,7 +12,8 @@ from kyanite.errors import AccessDenied, JobNotFound, NotHere, Unreachable, Work
 from kyanite.http.daemon import serving
 from kyanite.http.keys import Keys
 from kyanite.http.scopes import Scope
-from kyanite.runtime import subscriptions
+from kyanite.ports import Manner
+from kyanite.runtime import delivery, listening
 from tests.client.fake import fake, json, refused
 from tests.http.places import settings
 from tests.runtime.places import executing
@@ -20,7 +21,8 @@ from tests.runtime.places import executing
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch):
-    monkeypatch.setattr(subscriptions, "RETRY", Backoff(first_s=0.0001, most_s=0.001))
+    monkeypatch.setattr(delivery, "RETRY", Backoff(first_s=0.0001, most_s=0.001))
+    monkeypatch.setattr(listening, "IN_ORDER", Manner(delays_s=(0.001,) * 9))
 
 
 class Acme(Provider):

@@ -30,7 +30,7 @@ class Deliverer:
     def __init__(self, log, shelf, clock, entropy):
         self.log = log
 
-    async def deliver(self, subscription, now):
+    async def serve(self, subscription, now):
         await subscription.subscriber(("begins", now), None)
         async for event in self.log.follow(now):
             await subscription.subscriber(event, None)
@@ -125,7 +125,7 @@ async def test_whatever_hinders_is_a_store_that_does_not_answer():
     caught = []
 
     class Wary(Deliverer):
-        async def deliver(self, subscription, now):
+        async def serve(self, subscription, now):
             for asking in (
                 self.log.cursors(),
                 self.log.get("team", "x"),

@@ -5,7 +5,8 @@ from fnmatch import fnmatchcase
 import pytest
 
 from kyanite.config import load, resolve
-from kyanite.config.layers import RESERVED, TEXT_LENGTH_MAX, from_environment, variable
+from kyanite.config.layers import RESERVED, from_environment, variable
+from kyanite.config.notation import TEXT_LENGTH_MAX
 from kyanite.config.schema import leaves
 from kyanite.errors import ConfigError
 

@@ -1,14 +1,26 @@
 """Layer upon layer: what applies, where it came from, and how it is shown."""
 
+import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kyanite.config import Settings, StoreSettings, chosen, load, resolve
+from kyanite.config import (
+    DeliverySettings,
+    HookSettings,
+    Settings,
+    StoreSettings,
+    WebhookSettings,
+    chosen,
+    load,
+    resolve,
+)
 from kyanite.config.resolution import Resolved
 from kyanite.config.schema import leaves
+from kyanite.config.settings import EventType
 from kyanite.core.backoff import Backoff
 
 TEXT = """
@@ -131,6 +143,76 @@ def test_whatever_a_provider_takes_is_printed_as_it_is_read(tmp_path_factory, pr
     printed = tmp_path_factory.getbasetemp() / "printed.toml"
     printed.write_text(Resolved(settings, {}).toml(), encoding="utf-8", newline="")
     assert load(printed) == settings
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+NAMES = st.text("ab-_", min_size=1, max_size=4).map("a".__add__)
+FILTERS = {
+    "workspace": st.just("") | NAMES,
+    "on": st.lists(st.sampled_from(get_args(EventType)), min_size=1, max_size=3).map(tuple),
+    "target": st.lists(TEXTS.filter(bool), max_size=2).map(tuple),
+    "tag": st.lists(TEXTS.filter(bool), max_size=2).map(tuple),
+    "name_prefix": TEXTS,
+}
+REFERENCES = st.builds(lambda kind, name: {kind: name}, st.sampled_from(["env", "file"]), TEXTS.filter(bool))
+WEBHOOKS = st.builds(
+    WebhookSettings,
+    name=NAMES,
+    url=st.text("abc/?#=%äβ'", max_size=9).map("https://host/".__add__),
+    secrets=st.lists(REFERENCES, min_size=1, max_size=2).map(tuple),
+    payload=st.sampled_from(["standard", "cloudevents"]),
+    **FILTERS,
+)
+HOOKS = st.builds(
+    HookSettings,
+    run=st.lists(TEXTS, min_size=1, max_size=3).map(tuple),
+    name=st.just("") | NAMES,
+    timeout_s=st.floats(0.1, 1e6),
+    **FILTERS,
+)
+DELIVERIES = st.builds(
+    DeliverySettings,
+    allow=st.lists(st.sampled_from(["localhost", "10.0.0.0/8", "::1"]), max_size=2).map(tuple),
+    ports=st.lists(st.integers(1, 65_535), max_size=2).map(tuple),
+    delays_s=st.lists(st.floats(0, 1e9), max_size=3).map(tuple),
+)
+
+
+def named(outlet):
+    return outlet.workspace, outlet.title
+
+
+@given(
+    st.lists(WEBHOOKS, unique_by=named, max_size=3).map(tuple),
+    st.lists(HOOKS, unique_by=named, max_size=3).map(tuple),
+    DELIVERIES,
+)
+def test_lists_and_arrays_are_printed_as_they_are_read(tmp_path_factory, webhooks, hooks, delivery):
+    settings = Settings(webhooks=webhooks, hooks=hooks, delivery=delivery)
+    resolved = Resolved(settings, {})
+    printed = tmp_path_factory.getbasetemp() / "arrays.toml"
+    printed.write_text(resolved.toml(), encoding="utf-8", newline="")
+    assert load(printed) == settings
+    rows = {row.path: row.value for row in resolved.rows()}
+    for index, hook in enumerate(hooks):
+        assert tomllib.loads(f"run = {rows[f'hooks.{index}.run']}") == {"run": list(hook.run)}
+    for index in range(len(webhooks)):
+        assert rows[f"webhooks.{index}.url"] in {'"https://host/"', '"https://host/..."'}
+
+
+def test_a_table_with_what_must_not_be_shown_is_a_comment(tmp_path):
+    plain, told = {"env": "A"}, "https://host/?token=hunter2"
+    webhooks = (
+        WebhookSettings(name="hidden", url=told, secrets=(plain,)),
+        WebhookSettings(name="literal", url="https://host/", secrets=("hunter2",)),
+        WebhookSettings(name="shown", url="https://host/path", secrets=(plain,)),
+    )
+    resolved = Resolved(Settings(webhooks=webhooks), {})
+    assert "hunter2" not in resolved.toml() + repr(resolved)
+    assert '# [[webhooks]]\n# name = "hidden"\n# url = <hidden>\n' in resolved.toml()
+    printed = tmp_path / "printed.toml"
+    printed.write_text(resolved.toml())
+    assert load(printed).webhooks == webhooks[2:]
 
 
 def test_what_must_not_be_shown_is_a_comment(tmp_path):

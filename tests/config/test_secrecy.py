@@ -6,7 +6,16 @@ import pytest
 
 from kyanite.config import load, resolve
 from kyanite.config.schema import leaves
-from kyanite.config.secrecy import FILE_BYTES_MAX, is_secret, names_secret, revealed
+from kyanite.config.secrecy import (
+    FILE_BYTES_MAX,
+    is_secret,
+    masked,
+    names_secret,
+    revealed,
+    secret_texts,
+    variables,
+    without_path,
+)
 from kyanite.errors import ConfigError
 
 
@@ -63,7 +72,8 @@ def test_a_secret_in_a_file_is_refused(tmp_path, line, path):
         load(file)
     assert f"{file}: providers.acme.{path} is a secret and is not written out" in str(error.value)
     name = path.rpartition(".")[2]
-    assert f'{name} = {{ env = "NAME" }} or {name} = {{ file = "/path" }}' in str(error.value)
+    assign = "" if name.isdigit() else f"{name} = "  # an item of a list has no name
+    assert str(error.value).endswith(f'write {assign}{{ env = "NAME" }} or {assign}{{ file = "/path" }}')
     assert "hunter2" not in str(error.value)
 
 
@@ -151,3 +161,46 @@ def test_a_file_that_others_can_read_is_told_of(tmp_path, monkeypatch, caplog):
     assert "readable by others" in caplog.text
     assert str(file) in caplog.text
     assert "hunter2" not in caplog.text
+
+
+def test_secrets_of_a_list_are_read_in_order(monkeypatch, tmp_path):
+    monkeypatch.setenv("FIRST", "one")
+    monkeypatch.delenv("NOWHERE", raising=False)
+    file = tmp_path / "second"
+    file.write_text("two\n")
+    file.chmod(0o600)
+    references = ({"env": "FIRST"}, {"file": str(file)})
+    assert secret_texts("webhooks.0.secrets", references) == ["one", "two"]
+    with pytest.raises(ConfigError, match=r": webhooks\.0\.secrets\.1: the environment has no NOWHERE"):
+        secret_texts("webhooks.0.secrets", ({"env": "FIRST"}, {"env": "NOWHERE"}))
+
+
+def test_variables_with_secrets_are_known():
+    providers = {"acme": {"api_key": {"env": "A"}, "auth": [{"token": {"env": "B"}}], "output": {"env": "C"}}}
+    assert variables(("providers",), providers) == {"A", "B"}
+    assert variables(("webhooks", "0", "secrets"), ({"env": "D"}, {"file": "E"})) == {"D"}
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://host/", "https://host/"),
+        ("https://host", "https://host"),
+        ("https://host:8443/hunter2", "https://host:8443/..."),
+        ("https://host?hunter2", "https://host/..."),
+        ("https://host#hunter2", "https://host/..."),
+        ("https://host//hunter2\n/", "https://host/..."),
+        ("HTTPS://[::1]:443/hunter2", "HTTPS://[::1]:443/..."),
+        ("https:///hunter2", "https:///..."),
+        ("https://hunter2@host/", "<hidden>"),
+        ("https://ho\\hunter2/", "<hidden>"),
+        ("host/hunter2", "<hidden>"),
+    ],
+)
+def test_the_path_of_a_webhook_is_not_shown(url, shown):
+    assert without_path(url) == shown
+
+
+def test_a_masked_list_is_of_its_own_kind():
+    assert masked(("api_keys",), ("hunter2", {"env": "A"})) == ("<hidden>", {"env": "A"})
+    assert masked(("names",), ["a"]) == ["a"]

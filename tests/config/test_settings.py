@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from typing import get_args
 
 import msgspec
 import pytest
@@ -10,8 +11,12 @@ from hypothesis import strategies as st
 
 from kyanite import Workspace
 from kyanite.blobs.files import INLINE_MAX_LIMIT
-from kyanite.config import BlobSettings, LimitSettings, Settings, load, resolve
-from kyanite.config.settings import WORKSPACE
+from kyanite.config import BlobSettings, HookSettings, LimitSettings, Settings, WebhookSettings, load, resolve
+from kyanite.config.kinds import WORKSPACE, NameOrNone
+from kyanite.config.schema import arrays, item_kind
+from kyanite.config.secrecy import ARRAYS
+from kyanite.config.settings import FINAL_TYPES, EventType, Section
+from kyanite.core.events import EVENTS, FINAL_EVENTS
 from kyanite.errors import ConfigError, InvalidRequest
 from kyanite.runtime.envelope import checked_job_id
 from tests.house.tree import ROOT
@@ -31,7 +36,36 @@ def test_the_commented_file_shows_every_key():
                 yield from keys(item, f"{path}{name}.")
 
     written = list(keys(tomllib.loads(FILE.read_text())))
-    assert written == list(keys(msgspec.to_builtins(Settings())))
+    assert written == [key for key in keys(msgspec.to_builtins(Settings())) if key not in ARRAYS]
+
+
+def test_the_commented_file_shows_a_table_of_each_array_with_every_key_at_its_default(tmp_path):
+    tables = re.findall(r"^# \[\[\w+\]\]\n(?:# \w+ = .*\n)+", FILE.read_text(), re.MULTILINE)
+    path = tmp_path / "kyanite.toml"
+    path.write_text(re.sub("^# ", "", "".join(tables), flags=re.MULTILINE))
+    assert [list(table) for name in arrays() for table in tomllib.loads(path.read_text())[name]] == [
+        list(kind.__struct_fields__) for kind in arrays().values()
+    ]
+    settings = load(path)
+    (webhook,), (hook,) = settings.webhooks, settings.hooks
+    assert webhook == WebhookSettings(name=webhook.name, url=webhook.url, secrets=webhook.secrets)
+    assert hook == HookSettings(run=hook.run)
+
+
+def test_arrays_are_what_holds_tables():
+    held = {field.name: item_kind(field.type) for field in msgspec.structs.fields(Settings)}
+    assert {name for name, kind in held.items() if isinstance(kind, type) and issubclass(kind, Section)} == ARRAYS
+    assert set(arrays()) == ARRAYS
+
+
+def test_the_variable_in_the_commented_file_is_read():
+    text = re.search(r"KYANITE_HOOKS='(.+)'", FILE.read_text())[1]
+    assert resolve(environ={"KYANITE_HOOKS": text}).settings.hooks[0].run == ("notify-send", "{job.id}")
+
+
+def test_types_of_events_are_those_there_are():
+    assert get_args(EventType) == tuple(event.__name__ for event in EVENTS)
+    assert set(FINAL_TYPES) == {event.__name__ for event in FINAL_EVENTS}
 
 
 def test_the_commented_file_comments_every_group_of_keys():
@@ -57,6 +91,31 @@ def test_a_workspace_can_be_called_what_the_workspace_accepts(name):
     except InvalidRequest:
         accepted = False
     assert bool(re.search(WORKSPACE, name)) == accepted
+    assert is_of(NameOrNone, name) == (accepted or not name)
+
+
+def is_of(kind, value):
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+@given(st.text("ab.-_ \n/", min_size=1, max_size=6) | st.text(min_size=1, max_size=200))
+@example("notify.sh")
+@example("..")
+@example("a" * 127 + ".b")
+def test_a_hook_can_be_called_as_its_program_is(program):
+    title = HookSettings(run=(program,)).title
+    assert re.search(WORKSPACE, title)
+    if re.search(WORKSPACE, program):
+        assert title == program
+    assert HookSettings(run=(program,), name="own").title == "own"
+
+
+def test_the_folder_of_a_program_is_not_in_the_name_of_its_hook():
+    assert HookSettings(run=("/opt/hooks/notify.sh", "x")).title == "notify.sh"
 
 
 def test_limits_default_to_the_machine():
@@ -77,6 +136,14 @@ def test_nothing_that_prints_settings_tells_a_secret():
     assert "'tokens_max': 5" in repr(settings)
     assert "{'env': 'OTHER'}" in repr(settings)
     assert "store=StoreSettings(url='', synchronous='FULL')" in repr(settings)
+
+
+def test_nothing_that_prints_a_webhook_tells_its_path_or_a_secret():
+    literal = WebhookSettings(name="a", url="https://host:8443/hunter2", secrets=("hunter2", {"env": "OTHER"}))
+    printed = repr(Settings(webhooks=(literal,)))
+    assert "hunter2" not in printed
+    assert "secrets=('<hidden>', {'env': 'OTHER'})" in printed
+    assert "url='https://host:8443/...'" in printed
 
 
 async def test_a_workspace_opens_from_a_file(tmp_path):

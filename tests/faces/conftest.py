@@ -3,7 +3,8 @@
 import pytest
 
 from kyanite.core.backoff import Backoff
-from kyanite.runtime import subscriptions
+from kyanite.ports import Manner
+from kyanite.runtime import delivery, listening
 from tests.faces.places import connected, embedded
 
 
@@ -15,4 +16,5 @@ def face(request):
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
-    monkeypatch.setattr(subscriptions, "RETRY", Backoff(first_s=0.0001, most_s=0.001))
+    monkeypatch.setattr(delivery, "RETRY", Backoff(first_s=0.0001, most_s=0.001))
+    monkeypatch.setattr(listening, "IN_ORDER", Manner(delays_s=(0.001,) * 9))

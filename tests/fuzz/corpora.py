@@ -78,6 +78,20 @@ first_s = 0.5
 jitter = 0.25
 [log]
 style = "json"
+[delivery]
+ports = [443, 8443]
+delays_s = [5, 2.5e2]
+allow = ["10.0.0.0/8"]
+[[webhooks]]
+name = "team"
+url = "https://host/path?a=b"
+secrets = [{ env = "TEAM" }, { file = "/run/team" }]
+[[hooks]]
+run = ["a", "{job.id}", '$(x)']
+on = ["Failed"]
+[[hooks]]
+run = ["b"]
+tag = ["x", "y"]
 [providers.local]
 workers_max = 2
 cache_dir = '/tmp/kernels'
@@ -93,6 +107,8 @@ ENVIRONMENTS = (
     {"KYANITE_PROVIDERS__LOCAL__WORKERS_MAX": "2", "KYANITE_PROVIDERS__ACME__API_KEY": "hush", "KYANITE_API_KEY": "x"},
     {"KYANITE_PROVIDERS__ACME__REGIONS": '["a", {b = 1}]', "KYANITE_PROVIDERS__ACME": "{ url = 'x' }"},
     {"KYANITE_CONFIG": "", "KYANITE_DATA_DIR": "./here", "KYANITE_RETRY__JITTER": "0.5"},
+    {"KYANITE_HOOKS": "[{ run = ['a', '{job.id}'] }, { run = ['b'] }]", "KYANITE_DELIVERY__PORTS": "[443, 80]"},
+    {"KYANITE_WEBHOOKS": "[{ name = 'a', url = 'https://b/', secrets = [{ env = 'C' }] }]"},
 )
 
 DETAILS = JobDetails(

@@ -17,7 +17,7 @@ from kyanite.blobs.files import FileBlobs
 from kyanite.blobs.keys import file_path, is_safe, key_of, safe_key, uri_of
 from kyanite.blobs.memory import MemoryBlobs
 from kyanite.blobs.tree import Tree
-from kyanite.config.settings import WORKSPACE
+from kyanite.config.kinds import WORKSPACE
 from kyanite.errors import BlobExists, BlobMissing, InvalidRequest, KyaniteError, StoreCorrupt
 from kyanite.runtime.envelope import checked_job_id
 from kyanite.stores.memory import MemoryStore

@@ -65,7 +65,8 @@ def test_it_answers_as_its_page_says(tmp_path, fuzzer):
     accepted = {
         name for name, phases in report["valid_rates"].items() if any(each["accepted"] for each in phases.values())
     }
-    meant = {title(each) for each in called() if each.scope is not Scope.OPERATE}
+    # A callback takes a token that nobody can guess.
+    meant = {title(each) for each in called() if each.scope is not Scope.OPERATE and not each.unread}
     assert accepted <= meant, "an operator's operation has answered an administrator"
     assert FORM == "quick" or accepted == meant, f"never anything but refused: {meant - accepted}"
     assert len(accepted) > len(meant) // 2

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from functools import reduce
 
+import msgspec
+
 from kyanite.config import Settings
 from kyanite.config.notation import dotted, value_text
-from kyanite.config.schema import WORKSPACES, expected, leaves, own_leaves
+from kyanite.config.schema import WORKSPACES, arrays, expected, leaves, own_leaves
 from tests.house.tree import ROOT
 
 
@@ -18,6 +20,10 @@ def table() -> str:
         rows.append(f"| `{dotted(parts)}` | `{default}` | {expected(kind)} |")
     for name, kind in own_leaves().items():
         rows.append(f"| `{dotted((WORKSPACES, 'NAME', name))}` | as `quota.{name}` | {expected(kind)} |")
+    for array, kind in arrays().items():
+        for field in msgspec.structs.fields(kind):
+            default = "to be given" if field.required else f"`{value_text(field.default)}`"
+            rows.append(f"| `{array}.N.{field.name}` | {default} | {expected(field.type)} |")
     return "\n".join(["| setting | default | takes |", "|---|---|---|", *rows])
 
 

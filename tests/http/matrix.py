@@ -20,7 +20,7 @@ ANYBODY, READ, SUBMIT, ADMIN, OPERATE, NOBODY = 0, *Scope, 9
 
 LEAST = {
     # The native API, by the ids of its operations.
-    **dict.fromkeys(("getOpenApi", "getDocs"), ANYBODY),
+    **dict.fromkeys(("getOpenApi", "getDocs", "callBack"), ANYBODY),
     **dict.fromkeys(("getRoot", "getUsage", "listTargets", "getTarget"), READ),
     **dict.fromkeys(("listJobs", "countJobs", "getJob", "getStory", "getInput", "getOutput", "getBlob"), READ),
     **dict.fromkeys(("listAttachments", "getAttachment", "followJob", "followLog", "getCursor"), READ),
@@ -28,6 +28,9 @@ LEAST = {
     **dict.fromkeys(("submitJob", "changeJob", "cancelJob", "putInput", "putAttachment", "putBlob"), SUBMIT),
     **dict.fromkeys(("putCursor", "openSession", "closeSession"), SUBMIT),
     **dict.fromkeys(("deleteJob", "listKeys", "createKey", "revokeKey"), ADMIN),
+    "listLetters": SUBMIT,
+    **dict.fromkeys(("listSubscribers", "listAttempts", "replay", "listWebhooks", "addWebhook", "getWebhook"), ADMIN),
+    **dict.fromkeys(("changeWebhook", "removeWebhook", "rotateWebhook", "testWebhook"), ADMIN),
     **dict.fromkeys(("checkStore", "examineDaemon", "listSettings"), OPERATE),
     # Azure's paths, in each of their spellings.
     **dict.fromkeys(("GET jobs", "GET jobs/{id}", "GET sessions", "GET sessions/{id}"), READ),
@@ -47,8 +50,14 @@ LEAST = {
     "DELETE blob": NOBODY,
 }
 
-CHANGES_NOTHING = {"POST storage/sasUri", "POST resources", "PUT container"}
-STANDING = {"job_id": "alpha-job", "session_id": "alpha-session", "container": "alpha-things", "name": "alpha-x"}
+CHANGES_NOTHING = {"POST storage/sasUri", "POST resources", "PUT container", "callBack", "testWebhook"}
+STANDING = {
+    "job_id": "alpha-job",
+    "session_id": "alpha-session",
+    "container": "alpha-things",
+    "name": "alpha-x",
+    "webhook": "alpha-hook",
+}
 """What there is in the workspace alpha, by the parameter that names it; a target is everybody's."""
 
 _SAMPLES = {
@@ -62,6 +71,7 @@ _SAMPLES = {
     "q": "microsoft.quantum",
     "w": "WORKSPACES",
     "target_id": "acme.echo",
+    "token": "of-no-job",
 }
 
 

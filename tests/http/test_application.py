@@ -152,4 +152,5 @@ async def test_only_health_and_signed_links_ask_for_no_key(tmp_path):
     async with service_in(tmp_path) as service:
         paths = {resource.canonical for resource in application(service, Keys(tmp_path))[OPEN]}
     pages = {"/v1/openapi.json", "/v1/docs"}  # say what any daemon of this release does
-    assert paths == {"/healthz", "/readyz", *pages, "/{container}/{same}", "/{container}/{same}/{blob}"}
+    links = {"/{container}/{same}", "/{container}/{same}/{blob}", "/v1/callbacks/{token}"}
+    assert paths == {"/healthz", "/readyz", *pages, *links}

@@ -1,17 +1,23 @@
 """The matrix of who may do what: every operation, asked by everybody who might want to, in one daemon."""
 
 import re
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
 import aiohttp
 from msgspec.structs import replace
 from yarl import URL
 
+from kyanite.config import DeliverySettings
+from kyanite.core.letters import Letter
 from kyanite.http.application import application
 from kyanite.http.daemon import serving
 from kyanite.http.native import care
+from kyanite.http.native.operation import EXAMPLES
 from kyanite.http.scopes import Scope
+from kyanite.outlets.webhooks.definition import KeptSecret, Webhook, WebhookNotFound
+from kyanite.outlets.webhooks.secret import generate
+from kyanite.ports import Cursor, Settlement
 from kyanite.runtime.subscriptions import cursor_name
 from tests.http import matrix
 from tests.http.matrix import ANYBODY, LEAST, STANDING
@@ -108,6 +114,7 @@ class World:
             await workspace.open_session("acme.echo", session_id=things["session_id"], name=label)
             await workspace.upload(b"content", container=things["container"], name=things["name"])
             await workspace.upload(b"input", container="everybody", name="input")
+            await self.add_webhook(name, things["webhook"], tag=(label,))
         self.alpha = await self.running.service.tenant("alpha")
         self.key = self.running.keys.create(SECRET, Scope.READ, "alpha")[0]
         async with self.ask("PUT", f"/v1/cursors/{STANDING['name']}", self.admin, {"position": 1}) as answer:
@@ -138,6 +145,26 @@ class World:
         await job.cancel()
         return job.id
 
+    async def add_webhook(self, workspace, name, **fields):
+        """A webhook at which nobody listens, for what does not happen."""
+        secrets = (KeptSecret(generate().text),)
+        made = Webhook(
+            name=name, workspace=workspace, url="http://127.0.0.1:9/", secrets=secrets, on=("Resumed",), **fields
+        )
+        await self.running.service.webhooks.changed(lambda: self.running.service.webhooks.register.add(made))
+        return name
+
+    async def undo(self):
+        """Have no webhook of the name in the example, and a dead letter of the subscriber in that of a replay."""
+        with suppress(WebhookNotFound):
+            self.running.service.webhooks.register.remove("alpha", EXAMPLES["webhook"])
+        name, now = cursor_name("alpha", "example"), self.alpha.now()
+        letter = Letter(
+            subscriber=name, position=1, workspace="alpha", job_id="a", version=1, attempts=1, first_time=now
+        )
+        store = self.alpha.host.storage.store
+        await store.settle(Settlement(cursors=(Cursor(name, 1, now),), letters=(letter,)))
+
     async def things(self, asked, *, afresh=True):
         """What a request is about: if need be, something that it can still do this to."""
         things = {**STANDING, "key_id": self.key.id}
@@ -155,7 +182,10 @@ class World:
                     things["session_id"] = (await self.alpha.open_session("acme.echo")).id
                 case "revokeKey":
                     things["key_id"] = self.running.keys.create("", Scope.READ, "alpha")[0].id
+                case "changeWebhook" | "removeWebhook" | "rotateWebhook":
+                    things["webhook"] = await self.add_webhook("alpha", self.new())
                 case _:
+                    await self.undo()
                     things["name"] = self.new()
         return things
 
@@ -164,13 +194,16 @@ class World:
         details = [job.details async for job in self.alpha.list_jobs()]
         keys = [key for key in self.running.keys.all() if key.workspace == "alpha"]
         cursors = await self.alpha.host.storage.store.cursors()
+        letters = await self.alpha.host.storage.store.letters(cursor_name("alpha", "example"))
         staged = self.running.keys.folder.glob("staging/*/*/*")
         return (
             sorted((row.id, row.status, row.name, row.tags, row.priority) for row in details),
             [session async for session in self.alpha.list_sessions()],
             [blob.key for blob in await self.alpha.blobs.page("alpha/", limit=10_000)],
             [(key.id, key.revocation_time) for key in keys],
-            {name: known.position for name, known in cursors.items() if name.startswith(cursor_name("alpha", ""))},
+            {name: known.position for name, known in cursors.items() if _is_clients(name)},
+            [letter.dead for letter in letters],
+            self.running.service.webhooks.register.all("alpha"),
             sorted(str(path) for path in staged),
         )
 
@@ -180,11 +213,17 @@ class World:
             self.wrong.append(cell)
 
 
+def _is_clients(name):
+    """Whether a cursor is one of the workspace alpha that only its clients move."""
+    return name.startswith(cursor_name("alpha", "")) and not name.startswith(cursor_name("alpha", "webhook/"))
+
+
 @asynccontextmanager
 async def world(folder):
     """A daemon with things in it."""
     chosen = settings(folder, keys_required=True)
-    chosen = replace(chosen, limits=replace(chosen.limits, shutdown_grace_s=0.01))
+    delivery = DeliverySettings(plain_http=True, allow=("127.0.0.1",), timeout_s=1.0)
+    chosen = replace(chosen, limits=replace(chosen.limits, shutdown_grace_s=0.01), delivery=delivery)
     async with serving(chosen) as running, aiohttp.ClientSession() as http:
         made = World(running, http)
         await made.prepare()

@@ -6,7 +6,8 @@ import pytest
 from kyanite.blobs.memory import MemoryBlobs
 from kyanite.core.backoff import Backoff
 from kyanite.errors import WorkspaceClosed
-from kyanite.runtime import subscriptions
+from kyanite.ports import Manner
+from kyanite.runtime import delivery, listening
 from kyanite.stores.memory import MemoryStore
 from tests.runtime.faults import UNAVAILABLE, FaultyStore
 from tests.runtime.places import in_memory, with_echo
@@ -14,7 +15,8 @@ from tests.runtime.places import in_memory, with_echo
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
-    monkeypatch.setattr(subscriptions, "RETRY", Backoff(first_s=0.0001, most_s=0.001))
+    monkeypatch.setattr(delivery, "RETRY", Backoff(first_s=0.0001, most_s=0.001))
+    monkeypatch.setattr(listening, "IN_ORDER", Manner(delays_s=(0.001,) * 9))
 
 
 async def test_nobody_waits_for_the_end_of_a_job_in_a_closed_workspace():
@@ -108,3 +110,59 @@ async def test_a_log_that_can_not_be_read_for_a_while_is_read_later():
         store.reads = [UNAVAILABLE] * 3
         job = await (await workspace.submit("acme.echo", b"x")).wait()
     assert heard == [job.id]
+
+
+class SlowSettlements(MemoryStore):
+    """A store that holds settlements back until they are let through."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked, self.let_through = anyio.Event(), anyio.Event()
+
+    async def settle(self, settlement):
+        self.asked.set()
+        await self.let_through.wait()
+        await super().settle(settlement)
+
+
+async def test_no_job_is_stored_before_the_start_of_a_new_subscriber_is():
+    """Else a crash in between would leave the job out."""
+    store, submitted = SlowSettlements(), []
+    async with with_echo(in_memory(store)) as workspace, anyio.create_task_group() as group:
+
+        @workspace.on_final(name="new")
+        async def hear(event, details):
+            pass
+
+        async def submit():
+            submitted.append(await workspace.submit("acme.echo", b"x"))
+
+        group.start_soon(submit)
+        await store.asked.wait()
+        await anyio.wait_all_tasks_blocked()
+        assert await store.head() == 0
+        store.let_through.set()
+    assert len(submitted) == 1
+    assert (await store.cursors())["default/new"].position == 3
+
+
+async def test_the_store_is_asked_for_the_log_only_by_those_who_are_behind():
+    class Counting(MemoryStore):
+        reads = 0
+
+        async def events(self, after, limit, job=None):
+            self.reads += job is None
+            return await super().events(after, limit, job)
+
+    store, heard = Counting(), []
+    async with with_echo(in_memory(store)) as workspace:
+        for number in range(5):
+
+            @workspace.on_final(name=f"hearer {number}")
+            async def hear(event, details):
+                heard.append(event.position)
+
+        for _ in range(50):
+            await (await workspace.submit("acme.echo", b"x")).wait()
+    assert len(heard) == 250
+    assert store.reads <= 10

@@ -98,7 +98,7 @@ async def test_a_whole_folder(tmp_path):
     assert states(findings) == {"ok"}
     assert findings["owner"].text == "no process has it open"
     assert findings["store"].text.startswith("3 jobs, of which 0 waiting and 0 executing; ")
-    assert "schema 2" in findings["store"].text
+    assert "schema 3" in findings["store"].text
     assert findings["store"].advice == ""
     assert findings["clock"].text.endswith("later than all that was written")
     assert findings["blobs"].text.endswith(f"files under {tmp_path / 'data' / 'blobs'}")

@@ -3,9 +3,9 @@
 from msgspec.structs import replace
 
 from kyanite.core.job import Status
+from kyanite.core.mailbox import Mailbox
 from kyanite.runtime.dispatcher import Dispatcher
 from kyanite.runtime.journal import Journal
-from kyanite.runtime.subscriptions import Subscriptions
 from kyanite.stores.memory import MemoryStore
 from kyanite.testing.simulation import (
     LocalProvider,
@@ -98,14 +98,8 @@ def test_the_right_order_is_not_blamed():
 
 
 def test_cursor_saved_before_the_call(monkeypatch):
-    async def save_first(self, subscription, event):
-        if subscription.name:
-            await self._save(subscription, event.position)
-        if isinstance(event, subscription.types):
-            await self._call(subscription, event)
-
-    monkeypatch.setattr(Subscriptions, "_handle", save_first)
-    messages = found(scenario_of(jobs=40), kill_before=0.01)
+    monkeypatch.setattr(Mailbox, "read_up_to", lambda _self, position: position)
+    messages = found(scenario_of(jobs=40), kill_before=0.02)
     assert len(messages) == SEEDS
     assert all("did not hear every event" in message for message in messages)
 

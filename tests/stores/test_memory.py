@@ -3,11 +3,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from kyanite.stores.memory import MemoryStore
+from kyanite.testing.letters import LetterContract
 from kyanite.testing.sessions import SessionContract
 from kyanite.testing.stores import StoreContract
 
 
-class TestMemoryStore(StoreContract, SessionContract):
+class TestMemoryStore(StoreContract, SessionContract, LetterContract):
     @pytest.fixture(autouse=True)
     def _store(self):
         self.store = MemoryStore()

@@ -14,6 +14,7 @@ from kyanite.ports import JobQuery
 from kyanite.stores import queries, sqlite
 from kyanite.stores.batch import only
 from kyanite.stores.sqlite import SQLiteStore
+from kyanite.testing.letters import LetterContract
 from kyanite.testing.sessions import SessionContract
 from kyanite.testing.stores import StoreContract, a_job, write
 
@@ -28,7 +29,7 @@ async def opened(path, **options):
         await store.aclose()
 
 
-class TestSQLiteStore(StoreContract, SessionContract):
+class TestSQLiteStore(StoreContract, SessionContract, LetterContract):
     @pytest.fixture(autouse=True)
     def _path(self, tmp_path):
         self.path = tmp_path / "jobs.sqlite"

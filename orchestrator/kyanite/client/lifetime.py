@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from kyanite.client.answers import read
 from kyanite.client.connection import Around, Connection, path
+from kyanite.client.deliveries import Deliveries
 from kyanite.client.endings import Endings
 from kyanite.client.jobs import Jobs
 from kyanite.client.listing import Page
@@ -68,7 +69,15 @@ async def connected(  # noqa: PLR0913  # what runtime and client share is handed
             jobs = Jobs(connection, root.workspace, endings, targets, root.time - clock.now())
             log = Log(connection, jobs, root.workspace, group, delivery)
             try:
-                yield Faces(root.workspace, jobs, Submission(connection), Sessions(connection), log, targets)
+                yield Faces(
+                    root.workspace,
+                    jobs,
+                    Submission(connection),
+                    Sessions(connection),
+                    log,
+                    Deliveries(connection),
+                    targets,
+                )
             finally:
                 endings.close()
                 with anyio.move_on_after(CLOSING_S, shield=True):

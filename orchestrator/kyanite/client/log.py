@@ -97,7 +97,7 @@ class Log:
         own_log = SubscriberLog(self._connection, self._jobs, self.pages, subscription)
         try:
             now = await self._present(begun)
-            await self._delivery(own_log, own_log, around.clock, around.entropy).deliver(subscription, now)
+            await self._delivery(own_log, own_log, around.clock, around.entropy).serve(subscription, now)
         finally:
             self._leave()
 

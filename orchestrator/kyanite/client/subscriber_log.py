@@ -11,27 +11,35 @@ from msgspec import Struct
 
 from kyanite.client.answers import read
 from kyanite.client.connection import Connection, path
+from kyanite.client.deliveries import letters_page
 from kyanite.client.jobs import Jobs
+from kyanite.client.listing import items
 from kyanite.client.problems import CURSOR_NOT_FOUND, Refused
 from kyanite.client.uploads import Upload
 from kyanite.core.events import EPOCH, Event
 from kyanite.core.job import JobDetails
+from kyanite.core.letters import Attempt, Letter
 from kyanite.errors import JobNotFound, KyaniteError, StoreUnavailable
-from kyanite.ports import Clock, Cursor, Entropy, Subscription
+from kyanite.ports import Clock, Cursor, Entropy, Settlement, Subscription
 
 
 class Deliverer(Protocol):
     """Calls subscribers with events."""
 
-    async def deliver(self, subscription: Subscription, now: int) -> None:
+    async def serve(self, subscription: Subscription, now: int) -> None:
         """Deliver until nothing more will come; a subscription that is new begins at position `now`."""
 
 
-class _Position(Struct):
+class Progress(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far a subscriber is; see `Settlement`."""
+
     position: int
+    letters: tuple[Letter, ...] = ()
+    taken: tuple[int, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
 
 
-_position = msgspec.json.Decoder(_Position)
+_position = msgspec.json.Decoder(Progress)
 
 
 class SubscriberLog:
@@ -52,6 +60,7 @@ class SubscriberLog:
         self._pages = pages
         self._workspace = subscription.workspace
         self._name = subscription.name or ""
+        self._own = f"{self._workspace}/{self._name}"
         kinds = subscription.types
         self._query = [] if Event in kinds else [("type", kind.__name__) for kind in kinds]
 
@@ -79,24 +88,42 @@ class SubscriberLog:
         with _as_of_a_store():
             return await self._jobs.story(job[1])
 
-    async def cursors(self, save: Sequence[Cursor] = ()) -> dict[str, Cursor]:
-        """Keep how far the subscriber has read, or return it, under the name that its workspace gives it."""
-        where = path("cursors", self._name)
+    def row(self, address: tuple[str, str]) -> JobDetails | None:
+        """Return nothing: no row is at hand that may not have changed at the daemon."""
+        del address
+        return None
+
+    async def cursors(self) -> dict[str, Cursor]:
+        """Return how far the subscriber has read, under the name that its workspace gives it."""
         with _as_of_a_store():
-            for cursor in save:
-                body = msgspec.json.encode(_Position(cursor.position))
-                await self._connection.ask("PUT", where, body=Upload(body, "application/json"))
-            if save:
-                return {cursor.name: cursor for cursor in save}
             try:
-                answer = await self._connection.ask("GET", where)
+                answer = await self._connection.ask("GET", path("cursors", self._name))
             except Refused as refused:
                 if refused.code != CURSOR_NOT_FOUND:
                     raise
                 return {}
             position = read(answer.body, _position).position
-        name = f"{self._workspace}/{self._name}"
-        return {name: Cursor(name, position, EPOCH)}
+        return {self._own: Cursor(self._own, position, EPOCH)}
+
+    async def letters(self, subscriber: str) -> list[Letter]:
+        """Return what the subscriber has not taken."""
+        del subscriber  # it is this one
+        with _as_of_a_store():
+            query = [("subscriber", self._name)]
+            return [letter async for letter in items(self._connection, path("letters"), query, letters_page)]
+
+    async def settle(self, settlement: Settlement) -> None:
+        """Have the daemon keep how far the subscriber has read, and what it has not taken."""
+        with _as_of_a_store():
+            for cursor in settlement.cursors:
+                progress = Progress(
+                    position=cursor.position,
+                    letters=settlement.letters,
+                    taken=tuple(position for _, position in settlement.taken),
+                    attempts=settlement.attempts,
+                )
+                body = Upload(msgspec.json.encode(progress), "application/json")
+                await self._connection.ask("PUT", path("cursors", self._name), body=body)
 
 
 Delivery: TypeAlias = Callable[[SubscriberLog, SubscriberLog, Clock, Entropy], Deliverer]

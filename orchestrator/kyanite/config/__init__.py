@@ -8,6 +8,8 @@
 from kyanite.config.resolution import Resolved, Row, chosen, load, resolve
 from kyanite.config.settings import (
     BlobSettings,
+    DeliverySettings,
+    HookSettings,
     LimitSettings,
     LogSettings,
     QueueSettings,
@@ -17,11 +19,14 @@ from kyanite.config.settings import (
     StoreSettings,
     TelemetrySettings,
     TlsSettings,
+    WebhookSettings,
     WorkspaceSettings,
 )
 
 __all__ = [
     "BlobSettings",
+    "DeliverySettings",
+    "HookSettings",
     "LimitSettings",
     "LogSettings",
     "QueueSettings",
@@ -33,6 +38,7 @@ __all__ = [
     "StoreSettings",
     "TelemetrySettings",
     "TlsSettings",
+    "WebhookSettings",
     "WorkspaceSettings",
     "chosen",
     "load",

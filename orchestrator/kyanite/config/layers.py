@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import msgspec
-
-from kyanite.config.notation import dotted, value_text
+from kyanite.config.entries import Entry, Source, checked, tables, written_out
+from kyanite.config.kinds import Name
+from kyanite.config.notation import dotted, read, read_value
 from kyanite.config.schema import (
     OPTIONS,
     WORKSPACES,
-    converted,
     expected,
     is_table,
     is_workspace_name,
@@ -27,16 +24,10 @@ from kyanite.config.schema import (
     sections,
     suggestion,
 )
-from kyanite.config.secrecy import Parts, is_reference, is_secret, literals
-from kyanite.config.settings import Name
+from kyanite.config.secrecy import ARRAYS, Parts, is_reference, is_secret, literals
 from kyanite.errors import ConfigError
 
 PREFIX = "KYANITE_"
-PROBLEM_MAX = 1_000
-TEXT_LENGTH_MAX = 1 << 18
-KEY_PARTS_MAX = 32
-_KEY_PART = r"[^\s.=\[\]{},#]"
-_LONG_KEY = rf"(?<!{_KEY_PART})(?:{_KEY_PART}+[ \t]*\.[ \t]*){{{KEY_PARTS_MAX}}}"
 FILE_VARIABLE = "KYANITE_CONFIG"
 RESERVED = (
     FILE_VARIABLE,
@@ -51,41 +42,17 @@ RESERVED = (
 """Variables that look like settings and are none, as patterns of upper-case names."""
 
 
-class Entry(NamedTuple):
-    """One value that a layer gives. An empty table is given as itself, so that a provider can be named alone."""
-
-    parts: Parts
-    value: Any
-    origin: str
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where values come from: in the words of `origin`, and as what stands before the colon of an error."""
-
-    origin: str
-    label: str
-    loose: bool = False
-    """Text may stand for a number."""
-
-    def error(self, problem: str) -> ConfigError:
-        """Return what to raise."""
-        return ConfigError(f"{self.label:.{PROBLEM_MAX}}: {problem:.{PROBLEM_MAX}}")
-
-
 def from_file(path: str | Path, remark: str = "") -> list[Entry]:
     """Read a TOML file. Raises `ConfigError` naming the file, and the setting that is unknown or has a wrong value.
 
     The remark stands behind the file's name in an error.
     """
-    import tomllib
-
     file = Path(path)
     source = Source(f"file {file}", f"{file}{remark}")
     try:
         file = file.expanduser()
         source = Source(f"file {file}", f"{file}{remark}")
-        return list(_entries((), tomllib.loads(_checked_text(file.read_text(encoding="utf-8"))), source))
+        return list(_entries((), read(file.read_text(encoding="utf-8")), source))
     except ConfigError:
         raise
     except OSError as error:
@@ -138,6 +105,10 @@ def _from_variable(name: str, text: str) -> Iterator[Entry]:
         return _entries(parts, text, source)
     if parts[0] == OPTIONS and all(parts):
         return _entries(parts, _option(name, parts, text), source)
+    if parts[0] in ARRAYS:
+        if len(parts) == 1:
+            return _entries(parts, text, source)
+        raise ConfigError(f"{name} is not a setting; {variable(parts[:1])} is the whole list, written as TOML")
     if is_table(parts):
         example = next(variable(leaf) for leaf in _near(parts) if leaf[: len(parts)] == parts)
         raise ConfigError(f"{name} is a group of settings; name one of them, such as {example}")
@@ -147,13 +118,7 @@ def _from_variable(name: str, text: str) -> Iterator[Entry]:
 
 def _option(name: str, parts: Parts, text: str) -> Any:
     """Read an option of a provider as TOML if it is some, else as text; a secret stays where it is."""
-    import tomllib
-
-    try:
-        table = tomllib.loads(_checked_text(f"value = {text}"))
-    except (ValueError, RecursionError):
-        table = {"value": text}
-    value = table["value"] if len(table) == 1 else text
+    value = read_value(text)
     if is_secret(parts) and not isinstance(value, dict):
         return {"env": name}
     return value
@@ -164,10 +129,12 @@ def _entries(parts: Parts, value: Any, source: Source) -> Iterator[Entry]:
         raise source.error(f"{dotted(parts[:2])} names no workspace: that must be {expected(Name)}")
     kind = kind_of(parts)
     if kind is not None:
-        yield Entry(parts, _checked(parts, kind, value, source), source.origin)
+        yield Entry(parts, checked(parts, kind, value, source), source.origin)
+    elif len(parts) == 1 and parts[0] in ARRAYS:
+        yield Entry(parts, tables(parts[0], value, source), source.origin)
     elif parts[:1] == (OPTIONS,):
         for path in literals(parts, value):
-            raise source.error(_written_out(path))
+            raise source.error(written_out(path))
         yield from _options(parts, value, source)
     elif not is_table(parts):
         raise source.error(_unknown(parts))
@@ -178,13 +145,6 @@ def _entries(parts: Parts, value: Any, source: Source) -> Iterator[Entry]:
     else:
         for name, item in value.items():
             yield from _entries((*parts, name), item, source)
-
-
-def _checked(parts: Parts, kind: Any, value: Any, source: Source) -> Any:
-    try:
-        return converted(value, kind, loose=source.loose)
-    except (msgspec.ValidationError, UnicodeEncodeError):
-        raise source.error(f"{dotted(parts)} {refusal(parts, kind, value)}") from None
 
 
 def _options(parts: Parts, value: Any, source: Source) -> Iterator[Entry]:
@@ -199,21 +159,12 @@ def _options(parts: Parts, value: Any, source: Source) -> Iterator[Entry]:
         yield Entry(parts, value, source.origin)
 
 
-def _checked_text(text: str) -> str:
-    if len(text) > TEXT_LENGTH_MAX:
-        raise ValueError(f"it has {len(text):,} characters; at most {TEXT_LENGTH_MAX:,} are allowed")
-    # The standard library's reader takes time and memory with the square of a dotted key's length.
-    if re.search(_LONG_KEY, text):
-        raise ValueError(f"a key has more than {KEY_PARTS_MAX} parts")
-    return text
-
-
 def _near(parts: Parts) -> list[Parts]:
     """Return the paths of settings that one may have meant by this path."""
     if parts[0] == WORKSPACES:
         name = parts[1] if len(parts) > 1 else "NAME"
         return [(WORKSPACES, name, leaf) for leaf in own_leaves()]
-    return list(leaves())
+    return [*leaves(), *((name,) for name in sorted(ARRAYS))]
 
 
 def _unknown(parts: Parts) -> str:
@@ -222,11 +173,3 @@ def _unknown(parts: Parts) -> str:
         near += [*filter(None, sections()), (OPTIONS,), (WORKSPACES,)]
     known = map(dotted, near)
     return f"{dotted(parts)} is not a setting{suggestion(dotted(parts), known)}"
-
-
-def _written_out(parts: Parts) -> str:
-    name = parts[-1]
-    return (
-        f"{dotted(parts)} is a secret and is not written out; put it into a variable or a file, and write "
-        f"{name} = {value_text({'env': 'NAME'})} or {name} = {value_text({'file': '/path'})}"
-    )

@@ -1,4 +1,4 @@
-"""TOML as it is written: keys, dotted paths and values, so that what is shown can be read again."""
+"""TOML: read within bounds; keys, dotted paths and values written so that what is shown can be read again."""
 
 from __future__ import annotations
 
@@ -7,8 +7,33 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from typing import Any
 
+TEXT_LENGTH_MAX = 1 << 18
+KEY_PARTS_MAX = 32
 DECIMAL_BITS_MAX = 14_000
 _BARE_KEY = r"[A-Za-z0-9_-]+"
+_KEY_PART = r"[^\s.=\[\]{},#]"
+_LONG_KEY = rf"(?<!{_KEY_PART})(?:{_KEY_PART}+[ \t]*\.[ \t]*){{{KEY_PARTS_MAX}}}"
+
+
+def read(text: str) -> dict[str, Any]:
+    """Read a text. Raises `ValueError`, also for one that is too long, and `RecursionError`."""
+    import tomllib
+
+    if len(text) > TEXT_LENGTH_MAX:
+        raise ValueError(f"it has {len(text):,} characters; at most {TEXT_LENGTH_MAX:,} are allowed")
+    # The standard library's reader takes time and memory with the square of a dotted key's length.
+    if re.search(_LONG_KEY, text):
+        raise ValueError(f"a key has more than {KEY_PARTS_MAX} parts")
+    return tomllib.loads(text)
+
+
+def read_value(text: str) -> Any:
+    """Read one value if the text is one; else the text is the value."""
+    try:
+        table = read(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    return table["value"] if len(table) == 1 else text
 
 
 def key_text(key: str) -> str:

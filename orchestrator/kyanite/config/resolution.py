@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from kyanite.config.notation import dotted, value_text
-from kyanite.config.secrecy import NAMING, Parts, holds_secret, is_reference, is_secret
+from kyanite.config.secrecy import ARRAYS, NAMING, Parts, holds_secret, is_reference, is_secret, told
 from kyanite.config.settings import Settings
 from kyanite.logs import HIDDEN
 
@@ -39,21 +39,23 @@ class Resolved:
     origins: Mapping[str, str]
 
     def rows(self) -> list[Row]:
-        """Return every setting in the order of the commented file; what stands under a name, as far as it is given."""
+        """Return every setting in the order of the commented file; what stands under a name, as far as it is given.
+
+        Of a webhook's URL, which may be as good as a secret, it is the scheme and the host.
+        """
         return [
-            Row(dotted(parts), _shown(parts, value), self.origins.get(dotted(parts), DEFAULT))
+            Row(dotted(parts), _shown(parts, told(parts, value)), self.origins.get(dotted(parts), DEFAULT))
             for parts, value in _values(self.settings)
         ]
 
     def toml(self) -> str:
-        """Return a file that `load` reads; a value that must not be shown is a comment in it."""
+        """Return a file that `load` reads.
+
+        A value that must not be shown is a comment in it, with all of its table where that is one of an array.
+        """
         lines: list[str] = []
         for table, group in groupby(_values(self.settings), key=lambda pair: _table(pair[0])):
-            lines += ["", f"[{dotted(table)}]"] if table else []
-            for parts, value in group:
-                name, shown = dotted(parts[len(table) :]), _shown(parts, value)
-                if name:
-                    lines.append(f"# {name} = {shown}" if shown == HIDDEN else f"{name} = {shown}")
+            lines += _lines(table, [(parts, _shown(parts, value)) for parts, value in group])
         return "\n".join(lines) + "\n"
 
 
@@ -81,7 +83,7 @@ def resolve(
             origins[parts] = origin
     return Resolved(
         msgspec.convert(tree, Settings),
-        {dotted(parts): origin for parts, origin in origins.items()},
+        {dotted(path): origin for parts, origin in origins.items() for path in _given(parts, tree)},
     )
 
 
@@ -117,12 +119,22 @@ def _is_within(parts: Parts, table: Parts) -> bool:
     return parts[: len(table)] == table
 
 
+def _given(parts: Parts, tree: dict[str, Any]) -> list[Parts]:
+    """Return the path itself, or those of what is given in the tables of an array."""
+    if parts[0] not in ARRAYS:
+        return [parts]
+    return [(*parts, str(index), name) for index, table in enumerate(tree[parts[0]]) for name in table]
+
+
 def _values(settings: Settings) -> Iterator[tuple[Parts, Any]]:
     for section in Settings.__struct_fields__:
         value = getattr(settings, section)
         if section in NAMING:
             for name, inner in value.items():
                 yield from _leaves((section, name), inner)
+        elif section in ARRAYS:
+            for index, table in enumerate(value):
+                yield from _leaves((section, str(index)), table)
         else:
             yield from _leaves((section,), value)
 
@@ -138,8 +150,19 @@ def _leaves(parts: Parts, value: Any) -> Iterator[tuple[Parts, Any]]:
 
 
 def _table(parts: Parts) -> Parts:
-    """Return the table of the file that a setting stands in: its section, its provider, or its workspace."""
-    return parts[:2] if parts[0] in NAMING else parts[:-1]
+    """Return the table of the file that a setting stands in: its section, or what has a name or an index."""
+    return parts[:2] if parts[0] in NAMING | ARRAYS else parts[:-1]
+
+
+def _lines(table: Parts, settings: list[tuple[Parts, str]]) -> list[str]:
+    """Return the lines of a table, or those before the first."""
+    whole = bool(table) and table[0] in ARRAYS
+    head = ["", f"[[{table[0]}]]" if whole else f"[{dotted(table)}]"] if table else []
+    lines = [(dotted(parts[len(table) :]), shown) for parts, shown in settings if len(parts) > len(table)]
+    hidden = {name for name, shown in lines if shown == HIDDEN}
+    if whole and hidden:
+        return [line and f"# {line}" for line in [*head, *(f"{name} = {shown}" for name, shown in lines)]]
+    return [*head, *(f"{'# ' * (name in hidden)}{name} = {shown}" for name, shown in lines)]
 
 
 def _shown(parts: Parts, value: Any) -> str:

@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import msgspec
 from msgspec import Meta, Struct, ValidationError
 
+from kyanite.config.kinds import Name
 from kyanite.config.notation import value_text
-from kyanite.config.secrecy import Parts, holds_secret
-from kyanite.config.settings import Name, Settings, WorkspaceSettings
+from kyanite.config.secrecy import ARRAYS, NAMING, Parts, holds_secret, told
+from kyanite.config.settings import Outlet, Settings, WorkspaceSettings
 from kyanite.logs import HIDDEN
 
 OPTIONS = "providers"
@@ -24,11 +25,18 @@ _PLAIN = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 @cache
 def leaves() -> dict[Parts, Any]:
-    """Return the type of each setting by its path, in the order of the file, without those that stand under a name."""
-    found = dict(_leaves(Settings, ()))
-    del found[OPTIONS,]
-    del found[WORKSPACES,]
-    return found
+    """Return the type of each setting by its path, in the order of the file.
+
+    Those that stand under a name or in an array of tables are left out.
+    """
+    left_out = NAMING | ARRAYS
+    return {parts: kind for parts, kind in _leaves(Settings, ()) if parts[0] not in left_out}
+
+
+@cache
+def arrays() -> dict[str, type[Outlet]]:
+    """Return what the tables of each array are, such as those of `[[hooks]]`, by the array's name."""
+    return {field.name: item_kind(field.type) for field in msgspec.structs.fields(Settings) if field.name in ARRAYS}
 
 
 @cache
@@ -85,9 +93,33 @@ def converted(value: Any, kind: Any, *, loose: bool = False) -> Any:
     return result
 
 
+def item_kind(kind: Any) -> Any:
+    """Return the type of what a list of this type holds; `None` for a type that is no list."""
+    if get_origin(kind) is Annotated:
+        return item_kind(get_args(kind)[0])
+    return get_args(kind)[0] if get_origin(kind) is tuple else None
+
+
+def culprit(parts: Parts, kind: Any, value: Any) -> tuple[Parts, Any, Any]:
+    """Return what is at fault where a value is not of its type: the first such item of a list, else the value.
+
+    That is its path, its type and itself.
+    """
+    inner = item_kind(kind)
+    if inner is not None and isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            try:
+                converted(item, inner)
+            except (ValidationError, UnicodeEncodeError):
+                return (*parts, str(index)), inner, item
+    return parts, kind, value
+
+
 def refusal(parts: Parts, kind: Any, value: Any) -> str:
     """Say what was expected at a path instead of the value, and show the value unless it is a secret."""
-    shown = HIDDEN if holds_secret(parts, value) else "a table" if isinstance(value, dict) else value_text(value)
+    shown = "a table" if isinstance(value, dict) else value_text(told(parts, value))
+    if holds_secret(parts, value):
+        shown = HIDDEN
     if len(shown) > SHOWN_MAX:
         shown = shown[:SHOWN_MAX] + "..."
     return f"must be {expected(kind)}, not {shown}"
@@ -103,6 +135,8 @@ def expected(kind: Any) -> str:
         return " or ".join(map(value_text, arguments))
     if origin in {Union, UnionType}:
         return " or ".join(expected(argument) for argument in arguments if argument is not NoneType)
+    if origin is tuple:
+        return f"a list, each {expected(arguments[0])}"
     plain = origin or kind
     return _PLAIN.get(plain) or f"a {getattr(plain, '__name__', plain)}"
 

@@ -1,7 +1,7 @@
 """Secrets: which settings are some, where they may be written, and how they are read and kept out of sight.
 
 A secret is named, never written: `{ env = "NAME" }` or `{ file = "/path" }`. What a reference stands for is read only
-when the provider is made, so that `Settings` hold no secret, and nothing that prints them can tell one.
+when a provider is made or a webhook begins, so that `Settings` hold no secret, and nothing that prints them tells one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ Visit = Callable[[Parts, Any], Any]
 
 NAMING = {"providers", "workspaces"}
 """Tables that hold a table for each name."""
+ARRAYS = {"webhooks", "hooks"}
+"""Arrays of tables, `[[hooks]]` in the file."""
 FILE_BYTES_MAX = 65_536
 _SECRET_WORDS = {word.replace("_", "") for word in SECRET_WORDS}
 _ABOUT = {
@@ -79,6 +81,35 @@ def masked(parts: Parts, value: Any) -> Any:
     return _visited(parts, value, lambda path, item: HIDDEN if _is_hidden(path, item) else item)
 
 
+def variables(parts: Parts, value: Any) -> set[str]:
+    """Return the variables of the environment that references to secrets name."""
+    secrets = [item for path, item in _items(parts, value) if is_secret(path) and is_reference(item)]
+    return {item["env"] for item in secrets if "env" in item}
+
+
+def told(parts: Parts, value: Any) -> Any:
+    """Return a value as errors and listings may show it: of a webhook's URL, the path is as good as a secret."""
+    if parts[0] == "webhooks" and parts[-1] == "url" and isinstance(value, str):
+        return without_path(value)
+    return value
+
+
+def without_path(url: str) -> str:
+    """Return the scheme and the host of a URL, and nothing of what is none or has a user in it."""
+    found = re.match(r"[A-Za-z]+://[^/?#@\s\\]*(?![^/?#])", url)
+    if found is None:
+        return HIDDEN
+    return url if url[found.end() :] in {"", "/"} else f"{found[0]}/..."
+
+
+def secret_texts(path: str, references: Iterable[Mapping[Any, str]]) -> list[str]:
+    """Return what references stand for; `path` is the setting that is a list of them, such as `webhooks.0.secrets`.
+
+    Raises `ConfigError` naming the one whose variable or file is not there.
+    """
+    return [_read((*path.split("."), str(index)), reference) for index, reference in enumerate(references)]
+
+
 def revealed(provider: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Return the options of a provider with its secrets in place of their references, and those secrets.
 
@@ -89,8 +120,7 @@ def revealed(provider: str, options: Mapping[str, Any]) -> tuple[dict[str, Any],
     def read(path: Parts, item: Any) -> Any:
         if not (is_secret(path) and is_reference(item)):
             return item
-        ((kind, name),) = item.items()
-        secrets.append(_from_environment(path, name) if kind == "env" else _from_file(path, name))
+        secrets.append(_read(path, item))
         return secrets[-1]
 
     return _visited(("providers", provider), options, read), secrets
@@ -101,7 +131,8 @@ def _visited(parts: Parts, value: Any, visit: Visit) -> Any:
     if isinstance(value, Mapping) and not (is_secret(parts) and is_reference(value)):
         return {name: _visited((*parts, name), item, visit) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_visited((*parts, str(number)), item, visit) for number, item in enumerate(value)]
+        items = [_visited((*parts, str(number)), item, visit) for number, item in enumerate(value)]
+        return tuple(items) if isinstance(value, tuple) else items
     return visit(parts, value)
 
 
@@ -123,6 +154,11 @@ def _tells_secret(text: str) -> bool:
     """Return whether the text is a URL with a password or a signature in it."""
     signed = any(name == "sig" or names_secret(name) for name in re.findall(_QUERY, text))
     return signed or bool(re.search(_CREDENTIALS_IN_URL, text))
+
+
+def _read(parts: Parts, reference: Mapping[Any, str]) -> str:
+    ((kind, name),) = reference.items()
+    return _from_environment(parts, name) if kind == "env" else _from_file(parts, name)
 
 
 def _from_environment(parts: Parts, name: str) -> str:

@@ -3,46 +3,59 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any, Literal
+import re
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 from msgspec.structs import asdict, replace
 
-from kyanite.config.secrecy import masked
-from kyanite.core.backoff import CENTURY_S, Backoff, Seconds
+from kyanite.config.kinds import (
+    Address,
+    Allowed,
+    Command,
+    Cores,
+    Folder,
+    MinuteOrMore,
+    MomentOrMore,
+    Name,
+    NameOrNone,
+    PerSecond,
+    Port,
+    Positive,
+    PublicUrl,
+    References,
+    SmallBytes,
+    Text,
+    WebhookUrl,
+    Whole,
+)
+from kyanite.config.secrecy import masked, without_path
+from kyanite.core.backoff import Backoff, Seconds
 from kyanite.core.job import Needs
 
 GIB = 1 << 30
 
-WORKSPACE = r"^(?!.*\.\.)[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_-])?\Z"
-
-Name = Annotated[
-    str,
-    Meta(pattern=WORKSPACE, description="a name of up to 128 letters, digits, '-', '_' and single '.' within"),
+EventType = Literal[
+    "Submitted",
+    "Inspected",
+    "Began",
+    "CancelRequested",
+    "Intended",
+    "Checkpointed",
+    "RetryScheduled",
+    "Resumed",
+    "Suspended",
+    "Amended",
+    "Succeeded",
+    "Failed",
+    "Cancelled",
 ]
-Folder = Annotated[str, Meta(min_length=1, description="the path of a folder")]
-SmallBytes = Annotated[int, Meta(ge=0, le=1 << 20, description="a number of bytes from 0 to 1048576")]
-Positive = Annotated[int, Meta(ge=1, description="a whole number of at least 1")]
-Whole = Annotated[int, Meta(ge=0, description="a whole number of at least 0")]
-Cores = Annotated[float, Meta(ge=0, description="a number of at least 0")]
-PerSecond = Annotated[float, Meta(ge=0, description="a number of at least 0")]
-Address = Annotated[
-    str,
-    Meta(
-        pattern=r"^(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])"
-        r":(?:[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])\Z",
-        description='an address such as "127.0.0.1:8473", "[::1]:8473" or "0.0.0.0:8473"',
-    ),
+FINAL_TYPES: tuple[EventType, ...] = ("Succeeded", "Failed", "Cancelled")
+EventTypes = Annotated[
+    tuple[EventType, ...], Meta(min_length=1, description='a list of types of events, such as ["Succeeded", "Failed"]')
 ]
-PublicUrl = Annotated[
-    str,
-    Meta(
-        pattern=r"^(?:https?://(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?)?\Z",
-        description='an address such as "https://jobs.example.org", with nothing behind the host, or nothing',
-    ),
-]
-MomentOrMore = Annotated[float, Meta(ge=0.1, le=CENTURY_S, description="seconds, from 0.1 to a century")]
-MinuteOrMore = Annotated[float, Meta(ge=60, le=CENTURY_S, description="seconds, from 60 to a century")]
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -151,6 +164,72 @@ class ServerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
     tls: TlsSettings = TlsSettings()
 
 
+class DeliverySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How webhooks are delivered, and which addresses they may have.
+
+    Unless `plain_http`, they begin with https://. Those of this machine and of private networks are refused but for
+    what `allow` names: a host, an address, or a network such as "10.0.0.0/8". Before the n-th repetition, the n-th of
+    `delays_s` goes by, shortened at random by up to a half; after the last, the event is a dead letter.
+    """
+
+    plain_http: bool = False
+    allow: tuple[Allowed, ...] = ()
+    ports: tuple[Port, ...] = (80, 443, 8443)
+    timeout_s: MomentOrMore = 15.0
+    at_once: Positive = 16
+    delays_s: tuple[Seconds, ...] = (5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
+    secret_life_s: Seconds = 86_400.0
+
+
+class WebhookSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where events are sent over HTTP: those of the types `on`, of jobs on one of `target`, with one of `tag`.
+
+    `secrets` are one or, while one is replaced, two, each named as `{ env = "NAME" }` or `{ file = "/path" }`. An empty
+    `workspace` is the one above. The URL's path may be as good as a secret, so what prints this shows none.
+    """
+
+    name: Name
+    url: WebhookUrl
+    secrets: References
+    workspace: NameOrNone = ""
+    on: EventTypes = FINAL_TYPES
+    target: tuple[Text, ...] = ()
+    tag: tuple[Text, ...] = ()
+    name_prefix: str = ""
+    payload: Literal["standard", "cloudevents"] = "standard"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [(name, without_path(value) if name == "url" else value) for name, value in super().__rich_repr__()]
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        return self.name
+
+
+class HookSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A command that is run with events of the types `on`, of jobs on one of `target`, with one of `tag`.
+
+    `run` is its program and the arguments, in which `{job.name}` and the like stand for what the event says. Without a
+    `name` it has the program's; an empty `workspace` is the one above.
+    """
+
+    run: Command
+    name: NameOrNone = ""
+    workspace: NameOrNone = ""
+    on: EventTypes = FINAL_TYPES
+    target: tuple[Text, ...] = ()
+    tag: tuple[Text, ...] = ()
+    name_prefix: str = ""
+    timeout_s: MomentOrMore = 60.0
+
+    @property
+    def title(self) -> str:
+        """What it is called: its name, or else the program's file name, as far as that can be one."""
+        letters = re.sub(r"\.{2,}|[^A-Za-z0-9._-]+", "-", PurePath(self.run[0]).name)
+        return self.name or letters.lstrip("._-")[:128].rstrip(".") or "hook"
+
+
 class LogSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Log lines, for the programs of this package; an embedding program configures `logging` itself."""
 
@@ -187,9 +266,28 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     server: ServerSettings = ServerSettings()
     log: LogSettings = LogSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    delivery: DeliverySettings = DeliverySettings()
+    webhooks: tuple[WebhookSettings, ...] = ()
+    hooks: tuple[HookSettings, ...] = ()
     providers: dict[str, dict[str, Any]] = {}
 
     def quota_of(self, workspace: str) -> QuotaSettings:
         """Return what a workspace may have: `quota`, with its own values in place of those."""
         own = asdict(self.workspaces.get(workspace, WorkspaceSettings()))
         return replace(self.quota, **{name: value for name, value in own.items() if value is not None})
+
+
+Outlet: TypeAlias = WebhookSettings | HookSettings
+
+
+def namesakes(outlets: Sequence[Outlet], workspace: str = "") -> tuple[int, int] | None:
+    """Return the indices of the first two of a workspace that are called the same; `None` if no two are.
+
+    Those that name no workspace are of this one.
+    """
+    first: dict[tuple[str, str], int] = {}
+    for index, outlet in enumerate(outlets):
+        earlier = first.setdefault((outlet.workspace or workspace, outlet.title), index)
+        if earlier != index:
+            return earlier, index
+    return None

@@ -6,7 +6,7 @@ Stored events only grow: a new field has a default, an unknown one is tolerated 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Union
+from typing import Any, Union, get_args
 
 import msgspec
 from msgspec import Struct
@@ -154,6 +154,7 @@ AnyEvent = Union[  # noqa: UP007  # msgspec wants one name for the union
     Failed,
     Cancelled,
 ]
+EVENTS: tuple[type[Event], ...] = get_args(AnyEvent)
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(AnyEvent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from kyanite.core.events import (
     Amended,
@@ -36,18 +37,23 @@ def tell(events: Sequence[Event]) -> list[str]:
         return []
     start = events[0].time
     return [
-        f"{event.time:%Y-%m-%d %H:%M:%S}.{event.time.microsecond // 1000:03d}Z "
-        f"{(event.time - start).total_seconds():+10.3f} s  {type(event).__name__}{_particulars(event)}"
+        f"{clock_time(event.time)} {(event.time - start).total_seconds():+10.3f} s  {happening(event)}"
         for event in events
     ]
 
 
-def _particulars(event: Event) -> str:
-    text = _particulars_text(event)
-    return f": {text}" if text else ""
+def clock_time(time: datetime) -> str:
+    """Return a time in UTC, to the millisecond."""
+    return f"{time:%Y-%m-%d %H:%M:%S}.{time.microsecond // 1000:03d}Z"
 
 
-def _particulars_text(event: Event) -> str:  # noqa: C901, PLR0911  # one line an event type reads best as a table
+def happening(event: Event) -> str:
+    """Return what happened: the event's type, and what it says."""
+    text = _particulars(event)
+    return f"{type(event).__name__}: {text}" if text else type(event).__name__
+
+
+def _particulars(event: Event) -> str:  # noqa: C901, PLR0911  # one line an event type reads best as a table
     match event:
         case Submitted(details=details):
             return f"{details.name!r} to {details.target}, input of {details.input_size:,} bytes"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from secrets import token_hex
+from urllib.parse import unquote
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -13,11 +14,12 @@ from kyanite.errors import KyaniteError
 from kyanite.http import azure, gateway, health, metrics, native
 from kyanite.http.access import OPEN, RULES, guarded
 from kyanite.http.answers import Failure, failure, is_native, refusal
+from kyanite.http.callbacks import PREFIX
 from kyanite.http.faults import fault
 from kyanite.http.keys import Keys
 from kyanite.http.service import SERVICE, Service
 from kyanite.http.tracing import traced
-from kyanite.logs import logger
+from kyanite.logs import HIDDEN, logger
 
 BODY_BYTES_MAX = 4 << 20
 """The longest body of a request that is read as a whole; blobs are streamed."""
@@ -35,7 +37,8 @@ def application(service: Service, keys: Keys) -> web.Application:
     metrics.add_routes(app, service)
     native.add_routes(app, service, keys)
     with_key = frozenset(app.router.resources())
-    # These two ask for no key: health tells nothing, and the signature in a blob's address says who may do what.
+    # These ask for no key: health tells nothing, the signature in a blob's address says who may do what, and the pages
+    # are everybody's; a callback's address is one that nobody can guess.
     health.add_routes(app)
     gateway.add_routes(app, service)
     native.add_open_routes(app)
@@ -78,8 +81,12 @@ def _log(request: web.Request, response: web.StreamResponse) -> None:
 
 
 def _path(request: web.Request) -> str:
-    """Return the path as it may be logged: no query, for it may hold a signature, not even one that a `?` misses."""
-    return _QUERY.split(request.rel_url.raw_path, maxsplit=1)[0]
+    """Return the path as it may be logged: no query, for it may hold a signature, not even one that a `?` misses.
+
+    Nor a callback's token, however it is spelled.
+    """
+    path = _QUERY.split(request.rel_url.raw_path, maxsplit=1)[0]
+    return HIDDEN if PREFIX in unquote(path) else path
 
 
 async def _sign_off(request: web.Request, response: web.StreamResponse) -> None:

@@ -20,7 +20,7 @@ from aiohttp import web
 from kyanite import Workspace, config, telemetry
 from kyanite.config import Settings, TlsSettings
 from kyanite.errors import ConfigError, JobNotFound
-from kyanite.http import notify, tls
+from kyanite.http import callbacks, notify, tls
 from kyanite.http.access import is_loopback
 from kyanite.http.application import application
 from kyanite.http.connection import Connection
@@ -33,6 +33,7 @@ from kyanite.http.reload import Reread, reload_at
 from kyanite.http.room import Room
 from kyanite.http.service import Service, State
 from kyanite.logs import logger
+from kyanite.outlets.webhooks.outlet import webhooks_of
 from kyanite.ports import Provider
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -113,12 +114,15 @@ async def serving(
         state.listening = _address(listener, chosen.server.listen, "https" if context else "http")
         async with AsyncExitStack() as stack:
             workspace, provider = Workspace.open(chosen, providers=providers, endpoint=state.listening), None
+            # Before it opens: what is resumed may ask for its URL at once.
+            workspace.host.callbacks.locate = callbacks.locate(keys.folder, chosen.server, state.listening)
+            webhooks = webhooks_of(workspace.host)
             if chosen.telemetry.opentelemetry:
                 # Around the workspace, whose last jobs are told of while it closes.
                 provider = await stack.enter_async_context(telemetry.exporting())
                 telemetry.spans(workspace, provider)
             await stack.enter_async_context(workspace)
-            service = Service(workspace, chosen, signer_in(keys.folder), state, provider)
+            service = Service(workspace, chosen, signer_in(keys.folder), state, provider, webhooks)
             await _open_tenants(service, keys)
             room = Room(chosen.server.connections_max)
             async with _answering(application(service, keys), listener, context, room):

@@ -14,8 +14,8 @@ from secrets import token_hex
 
 import msgspec
 
-from kyanite.http.private_file import SECRET_BYTES, write_private
 from kyanite.logs import keep_secret, logger
+from kyanite.private_file import SECRET_BYTES, write_private
 
 FILE = "daemon.json"
 

@@ -29,6 +29,7 @@ from kyanite.errors import (
 from kyanite.http.admission import TooManyRequests
 from kyanite.http.answers import failure
 from kyanite.http.whole_body import RequestTimeout, TooManyBodies
+from kyanite.outlets.webhooks.definition import WebhookConfigured, WebhookExists, WebhookNotFound
 
 STATUSES: Final[dict[type[KyaniteError], int]] = {
     InvalidRequest: 400,
@@ -39,9 +40,12 @@ STATUSES: Final[dict[type[KyaniteError], int]] = {
     JobNotFound: 404,
     SessionNotFound: 404,
     WorkspaceNotFound: 404,
+    WebhookNotFound: 404,
     RequestTimeout: 408,
     IdConflict: 409,
     SessionClosed: 409,
+    WebhookExists: 409,
+    WebhookConfigured: 409,
     PreconditionFailed: 412,
     QueueFull: 429,
     QuotaExceeded: 429,

@@ -22,8 +22,8 @@ from msgspec import Meta
 
 from kyanite.errors import ConfigError
 from kyanite.folder import make_folder
-from kyanite.http.private_file import write_private
 from kyanite.http.scopes import Scope
+from kyanite.private_file import write_private
 
 FILE = "keys.json"
 LOCK = "keys.lock"

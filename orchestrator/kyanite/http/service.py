@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
     from kyanite.http.gateway.signing import Signer
+    from kyanite.outlets.webhooks.outlet import Webhooks
 
 TENANTS_MAX = 1_000
 BODIES_BYTES_MAX = 256 << 20
@@ -60,6 +61,8 @@ class Service:
     state: State
     tracer_provider: TracerProvider | None = None
     """What takes the spans of jobs, if any are made."""
+    webhooks: Webhooks | None = None
+    """What delivers webhooks, if anything does here."""
 
     async def tenant(self, name: str) -> Workspace:
         """Return the workspace of this name, opened if it was not. Raises `InvalidRequest`, `QuotaExceeded`."""

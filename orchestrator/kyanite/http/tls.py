@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kyanite.config import TlsSettings
 from kyanite.errors import ConfigError
-from kyanite.http.private_file import write_private
+from kyanite.private_file import write_private
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey

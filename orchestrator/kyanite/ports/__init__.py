@@ -9,47 +9,56 @@ from __future__ import annotations
 from kyanite.ports.blobs import Blob, BlobStore, Content
 from kyanite.ports.clock import Clock, Entropy
 from kyanite.ports.faces import (
+    DeliveriesFace,
     Faces,
     JobsFace,
     LogFace,
     Request,
     SessionsFace,
     SubmissionFace,
-    Subscription,
     TargetsFace,
 )
 from kyanite.ports.jobs import (
+    ATTEMPTS_KEPT,
     COUNTS,
     ORDERS,
     Cursor,
     JobQuery,
     JobStore,
     SessionQuery,
+    Settlement,
     SortKey,
     Write,
     microseconds,
     sort_key,
 )
-from kyanite.ports.providers import Provider, Subscriber, Task
+from kyanite.ports.providers import Provider, Task
+from kyanite.ports.subscribers import IN_ORDER, Manner, Receipt, Subscriber, Subscription
 
 __all__ = [
+    "ATTEMPTS_KEPT",
     "COUNTS",
+    "IN_ORDER",
     "ORDERS",
     "Blob",
     "BlobStore",
     "Clock",
     "Content",
     "Cursor",
+    "DeliveriesFace",
     "Entropy",
     "Faces",
     "JobQuery",
     "JobStore",
     "JobsFace",
     "LogFace",
+    "Manner",
     "Provider",
+    "Receipt",
     "Request",
     "SessionQuery",
     "SessionsFace",
+    "Settlement",
     "SortKey",
     "SubmissionFace",
     "Subscriber",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,10 +12,11 @@ from msgspec import Struct
 
 from kyanite.core.events import Event, Progressed
 from kyanite.core.job import JobDetails, Target
+from kyanite.core.letters import Attempt, Letter, Standing
 from kyanite.core.session import SessionDetails
 from kyanite.core.story import Story
 from kyanite.ports.blobs import Blob
-from kyanite.ports.providers import Subscriber
+from kyanite.ports.subscribers import Subscription
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -34,17 +35,6 @@ class Request(Struct, frozen=True, kw_only=True):
     attempts_max: int = 1
     provider_id: str | None = None
     session_id: str | None = None
-
-
-@dataclass(frozen=True)
-class Subscription:
-    """Which events of a workspace go where. A named one remembers its cursor; others begin at the present."""
-
-    types: tuple[type[Event], ...]
-    subscriber: Subscriber
-    workspace: str
-    name: str | None = None
-    from_start: bool = False
 
 
 class JobsFace(Protocol):
@@ -154,6 +144,34 @@ class LogFace(Protocol):
         """Deliver to a subscriber from now on."""
 
 
+class DeliveriesFace(Protocol):
+    """The named subscribers of a workspace."""
+
+    async def subscribers(self) -> list[Standing]:
+        """Return how each stands, by name."""
+
+    def letters(self, name: str, *, dead: bool | None = None) -> AsyncIterator[Letter]:
+        """Yield what a subscriber has not taken, by position: all, the dead letters, or those that wait."""
+
+    def attempts(self, name: str) -> AsyncIterator[Attempt]:
+        """Yield the newest attempts to deliver to a subscriber, newest first."""
+
+    async def replay(
+        self,
+        name: str,
+        *,
+        positions: Sequence[int] = (),
+        dead: bool = False,
+        after: int | None = None,
+        until: int | None = None,
+    ) -> int:
+        """Offer events to a subscriber anew, and return how many: at once if it is delivered to, or when it will be.
+
+        They are those at `positions`, with `dead` all dead letters, and those of the log past `after` up to `until`,
+        for which the subscriber has to be delivered to. At most 10,000 a call. Raises `InvalidRequest`, `ReadOnly`.
+        """
+
+
 class TargetsFace(Protocol):
     """Where jobs can go."""
 
@@ -170,4 +188,5 @@ class Faces:
     submission: SubmissionFace
     sessions: SessionsFace
     log: LogFace
+    deliveries: DeliveriesFace
     targets: TargetsFace

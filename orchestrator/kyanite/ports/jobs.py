@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from kyanite.core.events import EPOCH, Event
 from kyanite.core.job import JobDetails, Status
+from kyanite.core.letters import Attempt, Letter
 from kyanite.core.session import Session, Tally
 
 
@@ -92,6 +93,23 @@ class Cursor(Struct, frozen=True):
     seen_time: datetime
 
 
+class Settlement(Struct, frozen=True, kw_only=True):
+    """What deliveries to subscribers have come to; stored in one transaction, in the order of these fields."""
+
+    forgotten: tuple[str, ...] = ()
+    """Subscribers of which nothing is kept."""
+    cursors: tuple[Cursor, ...] = ()
+    letters: tuple[Letter, ...] = ()
+    """Each in place of its subscriber's one of the same position."""
+    taken: tuple[tuple[str, int], ...] = ()
+    """Subscribers and positions of letters that are none any more."""
+    attempts: tuple[Attempt, ...] = ()
+
+
+ATTEMPTS_KEPT = 1_000
+"""How many attempts of a subscriber are kept: the newest."""
+
+
 class JobStore(ABC):
     """Rows and their events, written together or not at all, in one global order. One process owns a store.
 
@@ -145,6 +163,28 @@ class JobStore(ABC):
     @abstractmethod
     async def cursors(self, save: Sequence[Cursor] = ()) -> dict[str, Cursor]:
         """Store these cursors, each under its name, and return all there are."""
+
+    @abstractmethod
+    async def settle(self, settlement: Settlement) -> None:
+        """Store what deliveries have come to, durably and all of it or nothing. May be repeated after a lost answer:
+        only attempts are then logged twice. Raises `Conflict` if another process owns the store now.
+        """
+
+    @abstractmethod
+    async def letters(
+        self, subscriber: str, *, after: int = 0, limit: int = 1_000, dead: bool | None = None
+    ) -> list[Letter]:
+        """Return a subscriber's letters past a position, by position: all, the dead ones, or those that wait."""
+
+    @abstractmethod
+    async def tally_letters(self, workspace: str) -> dict[str, tuple[int, int]]:
+        """Return how many letters wait and how many are dead, of each subscriber of the workspace that has some."""
+
+    @abstractmethod
+    async def attempts(
+        self, subscriber: str, *, before: int | None = None, limit: int = 100
+    ) -> list[tuple[int, Attempt]]:
+        """Return a subscriber's attempts, newest first, each with its number; with `before`, those of lower numbers."""
 
     @abstractmethod
     async def purge(self, workspace: str, job_ids: Sequence[str]) -> list[JobDetails]:

@@ -1,14 +1,13 @@
-"""Who executes jobs, and who hears of them."""
+"""Who executes jobs."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from kyanite.core.events import Event
 from kyanite.core.findings import Finding
 from kyanite.core.job import CostEstimate, JobDetails, Needs, Status, Target
 from kyanite.ports.blobs import Content
@@ -37,6 +36,23 @@ class Task(Protocol):
 
     async def wait_cancel_requested(self) -> None:
         """Return once somebody wants the job cancelled."""
+
+    @property
+    def callback_url(self) -> str | None:
+        """Where a remote service may tell, by a POST of whatever it likes, that it has news of the job.
+
+        It stays the same for as long as the job has not ended, over restarts and attempts. `None` where no service
+        could reach this process: then ask the service from time to time. Whoever knows the URL can wake the provider,
+        so hand it to the service and to nobody else: a handle, say, is shown to all who may look at the job.
+        """
+
+    async def called_back(self, timeout_s: float | None = None) -> bool:
+        """Return true once a notice has come to `callback_url` since this last returned true; false after `timeout_s`.
+
+        A notice is a hint, and nothing that was sent with it is passed on, for it proves nothing: ask the service how
+        the job stands. Ask it before the first call, too, and give a time: a notice that comes while nobody executes
+        the job, during a restart or before another attempt, is not kept, and others are lost on the way.
+        """
 
     async def read_input(self) -> bytes:
         """Return the whole input as it was stored, checked against its hash."""
@@ -149,8 +165,3 @@ class Provider(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop it."""
-
-
-Subscriber: TypeAlias = Callable[[Event, JobDetails], Awaitable[None]]
-"""Called with an event and the job's row as it stands at that moment. May raise: it is called again, after a pause,
-with the same event. Called at least once an event; `(event.job_id, event.version)` tells a repetition."""

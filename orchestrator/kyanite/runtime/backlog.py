@@ -19,9 +19,8 @@ from kyanite.errors import JobNotFound
 from kyanite.ports import Entropy, JobStore
 from kyanite.runtime.execution import patiently
 from kyanite.runtime.journal import Journal
-from kyanite.runtime.records import Address
+from kyanite.runtime.records import STORY_MAX, Address
 from kyanite.runtime.stretch import Entry
-from kyanite.runtime.subscriptions import STORY_MAX
 
 PAGE = 128
 PAGES_KEPT = 4

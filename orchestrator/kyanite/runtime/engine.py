@@ -6,10 +6,11 @@ stores what is left, subscribers read the log to its end, and only then do provi
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import anyio
 import anyio.abc
@@ -18,6 +19,7 @@ from kyanite.blobs.transfer import Transfer
 from kyanite.config import Settings
 from kyanite.ports import BlobStore, Clock, Entropy, JobStore, Provider, Subscription
 from kyanite.runtime.bus import Bus
+from kyanite.runtime.callbacks import Callbacks
 from kyanite.runtime.census import Census
 from kyanite.runtime.dispatcher import Capacity, Dispatcher
 from kyanite.runtime.execution import Limits, Surroundings
@@ -47,6 +49,7 @@ class Engine:
         storage: Storage,
         driving: anyio.abc.TaskGroup,
         listening: anyio.abc.TaskGroup,
+        callbacks: Callbacks,
         *,
         drives: bool,
     ) -> None:
@@ -62,9 +65,10 @@ class Engine:
         self.journal = Journal(store, clock, entropy)
         limits = settings.limits
         patience = Limits(limits.cancel_grace_s, settings.retry, limits.restarts_max, limits.progress_interval_s)
-        around = Surroundings(self.journal, self.quotas.counted, self.bus, clock, entropy, patience)
+        around = Surroundings(self.journal, self.quotas.counted, self.bus, clock, entropy, patience, callbacks)
         capacity = Capacity(limits.machine(), settings.queue.window)
         self.dispatcher = Dispatcher(around, store, capacity, driving)
+        callbacks.driven = self.dispatcher.driven
         self.census = Census()
         self.workspaces: list[str] = []
         """The workspaces that are served, in the order in which they were opened."""
@@ -72,7 +76,7 @@ class Engine:
         self._opening = anyio.Lock()
         self._driving = driving
         self._listening = listening
-        self._subscriptions = Subscriptions(self.bus, store, clock, entropy)
+        self.subscriptions = Subscriptions(self.bus, store, clock, entropy)
         self.feed = Feed(self.journal, self.bus, store, entropy, beat_s=settings.server.heartbeat_s)
         self.journal.listeners += [
             self.dispatcher.recorded,
@@ -85,6 +89,7 @@ class Engine:
         """Begin to record, and to drive; a read-only engine only looks, at a log that grows elsewhere."""
         settings, storage = self.settings, self.storage
         committing.start_soon(self.journal.run)
+        committing.start_soon(self.subscriptions.ledger.run)
         self.bus.position = await storage.store.head()
         self.bus.polls = read_only
         if read_only:
@@ -118,9 +123,14 @@ class Engine:
         for target in provider.targets():
             self.dispatcher.attach(workspace, target, provider)
 
+    def accompany(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: object) -> None:
+        """Do something beside all else, until the engine stops driving."""
+        self._driving.start_soon(work, *arguments)
+
     def listen(self, subscription: Subscription) -> None:
         """Deliver to a subscriber from now on."""
-        self._listening.start_soon(self._subscriptions.deliver, subscription, self.bus.position)
+        begun = self.subscriptions.expected()
+        self._listening.start_soon(self.subscriptions.deliver, subscription, self.bus.position, begun)
 
 
 @asynccontextmanager
@@ -128,6 +138,7 @@ async def running(
     settings: Settings,
     storage: Storage,
     providers: Sequence[Provider],
+    callbacks: Callbacks,
     *,
     read_only: bool,
     drive: bool,
@@ -146,24 +157,33 @@ async def running(
             for provider in providers:
                 await provider.__aenter__()
                 stack.push_async_callback(_shielded, partial(provider.__aexit__, None, None, None))
-        async with anyio.create_task_group() as committing, anyio.create_task_group() as listening:
+        async with anyio.create_task_group() as committing:
             try:
-                async with anyio.create_task_group() as driving:
-                    engine = Engine(settings, storage, driving, listening, drives=drive and not read_only)
-                    await engine.start(providers, committing, read_only=read_only)
+                async with anyio.create_task_group() as listening:
                     try:
-                        yield engine
+                        async with anyio.create_task_group() as driving:
+                            engine = Engine(
+                                settings, storage, driving, listening, callbacks, drives=drive and not read_only
+                            )
+                            await engine.start(providers, committing, read_only=read_only)
+                            try:
+                                yield engine
+                            finally:
+                                with anyio.CancelScope(shield=True):
+                                    await engine.dispatcher.stop(settings.limits.shutdown_grace_s)
+                                driving.cancel_scope.cancel()
                     finally:
+                        # Also when a cancellation from outside goes through here: nothing else ends the journal.
                         with anyio.CancelScope(shield=True):
-                            await engine.dispatcher.stop(settings.limits.shutdown_grace_s)
-                        driving.cancel_scope.cancel()
+                            await engine.journal.close()
+                        engine.bus.close()
+                        engine.feed.close()
+                        engine.subscriptions.close()
+                        listening.cancel_scope.deadline = anyio.current_time() + settings.limits.shutdown_grace_s
             finally:
-                # Also when a cancellation from outside goes through here: nothing else ends the journal.
-                with anyio.CancelScope(shield=True):
-                    await engine.journal.close()
-                engine.bus.close()
-                engine.feed.close()
-                listening.cancel_scope.deadline = anyio.current_time() + settings.limits.shutdown_grace_s
+                with anyio.move_on_after(settings.limits.shutdown_grace_s, shield=True):
+                    await engine.subscriptions.ledger.flush()
+                engine.subscriptions.ledger.close()
 
 
 async def _shielded(action: Callable[[], Awaitable[object]]) -> None:

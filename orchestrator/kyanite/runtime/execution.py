@@ -21,6 +21,7 @@ from kyanite.logs import logger
 from kyanite.ports import Blob, BlobStore, Clock, Content, Entropy
 from kyanite.runtime import envelope
 from kyanite.runtime.bus import Bus
+from kyanite.runtime.callbacks import Callbacks
 from kyanite.runtime.journal import Journal
 from kyanite.runtime.records import Address
 
@@ -51,6 +52,7 @@ class Surroundings:
     clock: Clock
     entropy: Entropy
     limits: Limits
+    callbacks: Callbacks
 
 
 class Execution:
@@ -66,6 +68,7 @@ class Execution:
         self._around = around
         self._first = details
         self._cancel_wanted: anyio.Event | None = None
+        self._notice: anyio.Event | None = None
         self._told_at = float("-inf")
         self._timers: list[asyncio.TimerHandle] = []
 
@@ -95,6 +98,36 @@ class Execution:
             self._cancel_wanted = anyio.Event()
         if not self.cancel_requested:
             await self._cancel_wanted.wait()
+
+    @property
+    def callback_url(self) -> str | None:
+        """Where notices for the job come in."""
+        return self._around.callbacks.url(self.address)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job has ended, though its provider may not have returned yet."""
+        row = self._around.journal.current(self.address)
+        return row is None or row.final
+
+    def was_called_back(self) -> None:
+        """Wake whoever waits for a notice, or is about to."""
+        if self._notice is None:
+            self._notice = anyio.Event()
+        self._notice.set()
+
+    async def called_back(self, timeout_s: float | None = None) -> bool:
+        """Wait for a notice, and forget it."""
+        if self._notice is None:
+            self._notice = anyio.Event()
+        notice = self._notice
+        with anyio.move_on_after(timeout_s):
+            await notice.wait()
+        if not notice.is_set():
+            return False
+        if self._notice is notice:
+            self._notice = None
+        return True
 
     async def read_input(self) -> bytes:
         """Return the input, checked against the hash that was recorded at submit."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from typing import Protocol
 
 from kyanite.config import Settings
 from kyanite.errors import WorkspaceClosed
 from kyanite.ports import Faces, Provider
+from kyanite.runtime.callbacks import Callbacks
+from kyanite.runtime.deliveries import Deliveries
 from kyanite.runtime.engine import Engine, Storage, running
 from kyanite.runtime.jobs import Jobs
 from kyanite.runtime.log import Log
@@ -15,6 +18,13 @@ from kyanite.runtime.registry import Registry
 from kyanite.runtime.sessions import Sessions
 from kyanite.runtime.submission import Submission
 from kyanite.runtime.vitals import Vitals, vitals
+
+
+class Outlet(AbstractAsyncContextManager["Outlet"], Protocol):
+    """Takes events out of the process. It is entered as long as its subscriptions may be called."""
+
+    async def run(self, host: Host) -> None:
+        """See to it that what is to be called is subscribed, until cancelled; begun when the host is open."""
 
 
 class Host:
@@ -34,10 +44,13 @@ class Host:
         self.settings = settings
         self.storage = storage
         self.registry = Registry(providers)
+        self.callbacks = Callbacks()
+        self.outlets: list[Outlet] = []
+        """What is entered before the engine, and left after it. Only for an engine that drives."""
         self.read_only = read_only
         self.drive = drive
         self.endpoint = endpoint
-        self._lifetime: AbstractAsyncContextManager[Engine] | None = None
+        self._lifetime = AsyncExitStack()
         self._engine: Engine | None = None
 
     @property
@@ -53,21 +66,27 @@ class Host:
             self.settings,
             self.storage,
             self.registry.providers,
+            self.callbacks,
             read_only=self.read_only,
             drive=self.drive,
             endpoint=self.endpoint,
         )
-        with _plainly():
-            self._engine = await lifetime.__aenter__()
-        self._lifetime = lifetime
+        outlets = self.outlets if self.drive and not self.read_only else []
+        async with AsyncExitStack() as stack:
+            for outlet in outlets:
+                await stack.enter_async_context(outlet)
+            with _plainly():
+                self._engine = await stack.enter_async_context(lifetime)
+            self._lifetime = stack.pop_all()
+        for outlet in outlets:
+            self._engine.accompany(outlet.run, self)
         return self.faces(self.settings.workspace)
 
     async def aclose(self) -> None:
         """Stop in order."""
-        if self._lifetime is not None:
-            lifetime, self._lifetime, self._engine = self._lifetime, None, None
-            with _plainly():
-                await lifetime.__aexit__(None, None, None)
+        lifetime, self._lifetime, self._engine = self._lifetime, AsyncExitStack(), None
+        with _plainly():
+            await lifetime.aclose()
 
     @property
     def vitals(self) -> Vitals:
@@ -100,6 +119,7 @@ class Host:
             Submission(engine, registry, workspace, read_only=read_only),
             Sessions(self.storage, registry, workspace, read_only=read_only),
             Log(engine, workspace),
+            Deliveries(engine, workspace, read_only=read_only),
             registry,
         )
 

@@ -21,10 +21,10 @@ from kyanite.runtime.engine import Engine
 from kyanite.runtime.housekeeping import delete_container
 from kyanite.runtime.pages import pages
 from kyanite.runtime.queries import job_query
+from kyanite.runtime.records import STORY_MAX
 from kyanite.runtime.recovery import cancel
 from kyanite.runtime.registry import Registry
 from kyanite.runtime.submission import Inputs, amendment
-from kyanite.runtime.subscriptions import STORY_MAX
 from kyanite.runtime.updates import updates
 
 CANCEL_MARGIN_S = 1.0

@@ -13,6 +13,9 @@ from kyanite.ports import Write
 Address: TypeAlias = tuple[str, str]
 """A job's workspace and id."""
 
+STORY_MAX = 1_000_000
+"""More events than a job has."""
+
 Decide: TypeAlias = Callable[[JobDetails], Iterable[Event]]
 """From the row as it stands to the events to record; none, to leave it. Pure; may raise what the caller shall see."""
 

@@ -134,6 +134,7 @@ class Submission:
                 rank=rank(details, details.priority, settings.queue.age_per_level_s),
             )
             details = replace(details, fingerprint=fingerprint(details))
+            await engine.subscriptions.begun()
             return await engine.journal.submit(details) or await self._submitted_before(details)
         finally:
             if admitted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -12,26 +12,25 @@ from msgspec.structs import replace
 
 from kyanite import config, plugins
 from kyanite.config import Settings
-from kyanite.core.events import FINAL_EVENTS, Event
 from kyanite.core.job import JobDetails, Target
 from kyanite.core.session import SessionDetails
 from kyanite.core.story import Story
-from kyanite.errors import InvalidRequest, NotHere, ReadOnly, WorkspaceClosed
-from kyanite.ports import BlobStore, Clock, Entropy, Faces, JobStore, Provider, Request, Subscriber, Subscription
-from kyanite.runtime import envelope
+from kyanite.errors import NotHere, WorkspaceClosed
+from kyanite.ports import BlobStore, Clock, Entropy, Faces, JobStore, Provider, Request, Subscription
+from kyanite.runtime import envelope, outlets
 from kyanite.runtime.coroutines import Coroutine, CoroutineProvider
 from kyanite.runtime.daemon import Daemon
 from kyanite.runtime.engine import Storage
 from kyanite.runtime.host import Host
 from kyanite.runtime.job import Job
+from kyanite.runtime.listening import Listening
 from kyanite.runtime.storage import blobs_of, store_of
 from kyanite.runtime.system import SystemClock, SystemEntropy
 
 F = TypeVar("F", bound=Coroutine)
-S = TypeVar("S", bound=Subscriber)
 
 
-class Workspace:
+class Workspace(Listening):
     """Jobs, their targets and their events. Opened by `async with`, in the task that also closes it.
 
     Everything is an argument and nothing is global: several workspaces can be open in one program.
@@ -87,7 +86,7 @@ class Workspace:
         submitted, cancelled and amended, but none is executed until the folder is opened again.
         """
         chosen = config.chosen(settings, data_dir=data_dir)
-        return cls(
+        self = cls(
             store=store_of(chosen),
             blobs=blobs_of(chosen),
             providers=[] if read_only else [*plugins.providers(chosen.providers), *providers],
@@ -96,6 +95,9 @@ class Workspace:
             drive=drive,
             endpoint=endpoint,
         )
+        if drive and not read_only:
+            outlets.attach(self)
+        return self
 
     @classmethod
     def connect(
@@ -357,39 +359,6 @@ class Workspace:
         `kyanite.ports.sort_key` by `creation_time`. Raises `InvalidRequest`.
         """
         return self._opened().sessions.matching(limit, filters)
-
-    # Listening --------------------------------------------------------------------------------------------------------
-
-    def events(self, after: int = 0, *, follow: bool = False) -> AsyncGenerator[Event]:
-        """Yield this workspace's events past position `after`; with `follow`, go on as more come."""
-        return self._opened().log.follow(after, forever=follow)
-
-    def on(self, *types: type[Event], name: str | None = None, from_start: bool = False) -> Callable[[S], S]:
-        """Have a coroutine function called with each event of these types: `@workspace.on(Succeeded)`.
-
-        It is given the event and the job's row.
-
-        With a `name` it is called at least once for every event from its first registration on, over restarts:
-        `(event.job_id, event.version)` tells a repetition. Without one it hears what happens from now on. It is called
-        for one event at a time, in order; if it raises, it is called again after a pause.
-        """
-
-        def register(subscriber: S) -> S:
-            if name is not None and any(other.name == name for other in self._subscriptions):
-                raise InvalidRequest("name", f"{name!r} is subscribed already")
-            if self.read_only and name is not None:
-                raise ReadOnly("a named subscriber needs to store its cursor")
-            subscription = Subscription(types or (Event,), subscriber, self.name, name, from_start)
-            self._subscriptions.append(subscription)
-            if self._faces is not None:
-                self._faces.log.listen(subscription)
-            return subscriber
-
-        return register
-
-    def on_final(self, *, name: str | None = None, from_start: bool = False) -> Callable[[S], S]:
-        """Have a coroutine function called with each final event and the job's row; see `on`."""
-        return self.on(*FINAL_EVENTS, name=name, from_start=from_start)
 
     def _job(self, details: JobDetails) -> Job:
         return Job(self._opened().jobs, details)

@@ -11,8 +11,20 @@ from msgspec.structs import asdict, replace
 
 from kyanite.core.events import Event
 from kyanite.core.job import JobDetails
+from kyanite.core.letters import Attempt, Letter
 from kyanite.core.session import Session, Tally
-from kyanite.ports import COUNTS, ORDERS, Cursor, JobQuery, JobStore, SessionQuery, Write, sort_key
+from kyanite.ports import (
+    ATTEMPTS_KEPT,
+    COUNTS,
+    ORDERS,
+    Cursor,
+    JobQuery,
+    JobStore,
+    SessionQuery,
+    Settlement,
+    Write,
+    sort_key,
+)
 
 Address = tuple[str, str]
 R = TypeVar("R", JobDetails, Session)
@@ -29,6 +41,8 @@ class MemoryStore(JobStore):
         self._log: list[Event] = []
         self._cursors: dict[str, Cursor] = {}
         self._sessions: dict[Address, Session] = {}
+        self._letters: dict[str, dict[int, Letter]] = {}
+        self._attempts: dict[str, list[tuple[int, Attempt]]] = {}
 
     async def open(self, *, read_only: bool = False, endpoint: str | None = None) -> None:
         """Do nothing: there is nothing to own."""
@@ -97,6 +111,45 @@ class MemoryStore(JobStore):
         """Store and return cursors."""
         self._cursors.update({cursor.name: cursor for cursor in save})
         return dict(self._cursors)
+
+    async def settle(self, settlement: Settlement) -> None:
+        """Apply all of it at once."""
+        for name in settlement.forgotten:
+            for kept in (self._cursors, self._letters, self._attempts):
+                kept.pop(name, None)
+        self._cursors.update({cursor.name: cursor for cursor in settlement.cursors})
+        for letter in settlement.letters:
+            self._letters.setdefault(letter.subscriber, {})[letter.position] = letter
+        for subscriber, position in settlement.taken:
+            self._letters.get(subscriber, {}).pop(position, None)
+        for attempt in settlement.attempts:
+            log = self._attempts.setdefault(attempt.subscriber, [])
+            log.append((log[-1][0] + 1 if log else 1, attempt))
+            del log[:-ATTEMPTS_KEPT]
+
+    async def letters(
+        self, subscriber: str, *, after: int = 0, limit: int = 1_000, dead: bool | None = None
+    ) -> list[Letter]:
+        """Sort all of the subscriber's anew for each page."""
+        kept = self._letters.get(subscriber, {})
+        found = (kept[position] for position in sorted(kept) if position > after)
+        return [letter for letter in found if dead is None or letter.dead == dead][:limit]
+
+    async def tally_letters(self, workspace: str) -> dict[str, tuple[int, int]]:
+        """Look at all letters."""
+        dead = {
+            name: sum(letter.dead for letter in kept.values())
+            for name, kept in self._letters.items()
+            if kept and name.startswith(f"{workspace}/")
+        }
+        return {name: (len(self._letters[name]) - count, count) for name, count in dead.items()}
+
+    async def attempts(
+        self, subscriber: str, *, before: int | None = None, limit: int = 100
+    ) -> list[tuple[int, Attempt]]:
+        """Go through the subscriber's log backwards."""
+        log = reversed(self._attempts.get(subscriber, []))
+        return [entry for entry in log if before is None or entry[0] < before][:limit]
 
     async def purge(self, workspace: str, job_ids: Sequence[str]) -> list[JobDetails]:
         """Remove ended rows that no other row leans on."""

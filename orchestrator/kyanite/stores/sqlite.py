@@ -21,14 +21,16 @@ import msgspec
 
 from kyanite.core.events import EPOCH, Event, decode_details, decode_event
 from kyanite.core.job import JobDetails
+from kyanite.core.letters import Attempt, Letter
 from kyanite.core.session import Session, Tally
-from kyanite.errors import ReadOnly, StoreCorrupt, StoreUnavailable, WorkspaceClosed
+from kyanite.errors import Conflict, ReadOnly, StoreCorrupt, StoreUnavailable, WorkspaceClosed
 from kyanite.folder import make_folder
-from kyanite.ports import Cursor, JobQuery, JobStore, SessionQuery, Write, microseconds
+from kyanite.ports import Cursor, JobQuery, JobStore, SessionQuery, Settlement, Write, microseconds
 from kyanite.space import emptied_journal
-from kyanite.stores import sessions
+from kyanite.stores import letters, sessions
 from kyanite.stores.batch import SQL, Connection, Row, only, store, transaction
 from kyanite.stores.filing import misfiled
+from kyanite.stores.letters import LETTERS_SINCE
 from kyanite.stores.lock import lock
 from kyanite.stores.queries import migrations
 from kyanite.stores.seal import checked
@@ -39,6 +41,7 @@ from kyanite.stores.sessions import SESSIONS_SINCE
 T = TypeVar("T")
 Connect = Callable[[str], Connection]
 READERS_MAX = 2
+NUMBER_MAX = (1 << 63) - 1
 WAL_PAGES = 8_192
 """32 MiB of log between checkpoints: hot index pages are written back once for many commits."""
 
@@ -177,6 +180,35 @@ class SQLiteStore(JobStore):
             for name, position, seen in await self._rows(SQL["read_cursors"])
         }
 
+    async def settle(self, settlement: Settlement) -> None:
+        """Store it in one transaction, unless the store has another owner by now."""
+
+        def action(connection: Connection) -> None:
+            if only(connection, SQL["epoch"]) != self._epoch:
+                raise Conflict("another process owns this store now")
+            letters.settle(connection, settlement)
+
+        await self._transact(action)
+
+    async def letters(
+        self, subscriber: str, *, after: int = 0, limit: int = 1_000, dead: bool | None = None
+    ) -> list[Letter]:
+        """Read one page by the key."""
+        kinds = (0, 1) if dead is None else (int(dead), int(dead))
+        return letters.letters(await self._rows(SQL["read_letters"], (subscriber, after, *kinds, limit)))
+
+    async def tally_letters(self, workspace: str) -> dict[str, tuple[int, int]]:
+        """Count by scanning the workspace's stretch of the key."""
+        past = f"{workspace}0"  # the character after the slash
+        return letters.tallies(await self._rows(SQL["tally_letters"], (f"{workspace}/", past)))
+
+    async def attempts(
+        self, subscriber: str, *, before: int | None = None, limit: int = 100
+    ) -> list[tuple[int, Attempt]]:
+        """Read one page by the key."""
+        newest = NUMBER_MAX if before is None else before
+        return letters.attempts(await self._rows(SQL["read_attempts"], (subscriber, newest, limit)))
+
     async def purge(self, workspace: str, job_ids: Sequence[str]) -> list[JobDetails]:
         """Bury ended rows in one transaction."""
         return await self._transact(
@@ -247,9 +279,11 @@ class SQLiteStore(JobStore):
         if connection is None:
             connection = self._connect(str(self.path))
             self._readers.append(connection)
-            if schema_version(connection) < SESSIONS_SINCE:  # only read here, and not migrated yet: there are none
-                for statement in statements(SQL["blank_sessions"]):
-                    connection.execute(statement)
+            version = schema_version(connection)
+            for since, blank in ((SESSIONS_SINCE, "blank_sessions"), (LETTERS_SINCE, "blank_letters")):
+                if version < since:  # only read here, and not migrated yet: there are none
+                    for statement in statements(SQL[blank]):
+                        connection.execute(statement)
             list(connection.execute("PRAGMA query_only = ON"))
             self._own.connection = connection
         return connection

@@ -107,7 +107,7 @@ async def test_the_pages_are_there_for_anybody():
     assert {link.removeprefix("#") for link in found.links if link.startswith("#")} <= found.places
     assert {link for link in found.links if not link.startswith("#")} == {"openapi.json"}
     assert "script" not in found.tags
-    assert "://" not in text
+    assert "://" not in text.replace("https://hooks.example/", "")  # that of a body
     assert {operation.name for operation in OPERATIONS} <= found.places
 
 

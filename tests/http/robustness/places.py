@@ -15,9 +15,11 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from kyanite.stores.sqlite import READERS_MAX
 from tests.http.places import WORKSPACE
 from tests.http.test_stop import PATIENCE_S
 
+DATABASES = 2
 PAGE_BYTES = resource.getpagesize()
 RESET = struct.pack("ii", 1, 0)
 """For SO_LINGER: closing drops what was not sent, and tells the other side with a reset."""
@@ -54,8 +56,19 @@ class Daemon:
         path, _, query = json.loads(told)["sasUri"].removeprefix(self.address).partition("?")
         return f"{path}/{blob}?{query}" if blob else f"{path}?{query}"
 
+    def opened(self):
+        """What is open, of a process that goes on opening and closing."""
+        found, folder = [], Path(f"/proc/{self.process.pid}/fd")
+        for name in os.listdir(folder):  # noqa: PTH208  # as text, of what may be gone by now
+            with suppress(FileNotFoundError):
+                found.append(os.readlink(folder / name))  # noqa: PTH115
+        return sorted(found)
+
     def descriptors(self):
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))  # noqa: PTH208  # a number, of a folder that changes
+        """How many, but for those of the databases: a second reader opens them when two read at once."""
+        opened = self.opened()
+        assert sum(link.endswith(".sqlite") for link in opened) <= DATABASES * (1 + READERS_MAX), opened
+        return sum(".sqlite" not in link for link in opened)
 
     def resident_bytes(self):
         return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * PAGE_BYTES
@@ -75,7 +88,7 @@ class Daemon:
         """Return once the condition holds; poll, but not for ever."""
         deadline = time.monotonic() + PATIENCE_S
         while not condition():
-            assert time.monotonic() < deadline, what
+            assert time.monotonic() < deadline, (what, self.opened())
             time.sleep(0.01)
 
     def check_at_rest(self, descriptors, tasks):

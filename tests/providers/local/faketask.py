@@ -76,6 +76,13 @@ class FakeTask:
         self.seen.append((fraction, values))
         self.progressed.set()
 
+    @property
+    def callback_url(self):
+        raise AssertionError("nobody elsewhere has news of a local job")
+
+    async def called_back(self, timeout_s=None):
+        raise AssertionError("nobody elsewhere has news of a local job")
+
     async def intend(self, token):
         raise AssertionError("a local job is never submitted elsewhere")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from kyanite.errors import CallerError
-from kyanite.http.private_file import kept_secret
+from kyanite.private_file import kept_secret
 
 KEY_FILE = "gateway.key"
 VERSION = "2026-10-06"
@@ -58,6 +58,10 @@ class Signer:
 
     def __repr__(self) -> str:
         return "<Signer>"
+
+    def secret_for(self, purpose: str) -> bytes:
+        """Return a secret for another purpose than links, from which theirs can not be told: 32 bytes."""
+        return hmac.digest(self._secret, purpose.encode(), "sha256")  # links sign lists, and this is none
 
     def sign(self, path: str, *, permissions: str, expires: datetime, container: bool, workspace: str = "") -> str:
         """Return the query that opens `container` or `container/blob`, as they are called, not as a URL spells them.

@@ -32,6 +32,8 @@ def add_routes(app: web.Application, service: Service, keys: Keys) -> None:
 
 def add_open_routes(app: web.Application) -> None:
     """Answer for those pages under `/v1` that ask for no key."""
+    from kyanite.http.native.callbacks import add_inlet
     from kyanite.http.native.routes import add_to
 
+    add_inlet(app)
     add_to(app, with_key=False)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from kyanite.config.settings import FINAL_TYPES, EventType
 from kyanite.errors import InvalidRequest
 
 T = TypeVar("T")
@@ -89,6 +91,100 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How far a named subscriber has read: the position of the last event it is done with."""
 
     position: Annotated[int, Meta(ge=0, le=POSITION_MAX)]
+
+
+class LetterBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An event that a subscriber did not take: to be offered again at `due_time`, or without that a dead letter."""
+
+    subscriber: str = ""
+    """The daemon's to say."""
+    position: Annotated[int, Meta(ge=1, le=POSITION_MAX)]
+    workspace: str = ""
+    """The daemon's to say."""
+    job_id: Annotated[str, Meta(min_length=1, max_length=128)]
+    version: Annotated[int, Meta(ge=1, le=POSITION_MAX)]
+    attempts: Annotated[int, Meta(ge=0, le=POSITION_MAX)]
+    first_time: datetime
+    due_time: datetime | None = None
+    error: Annotated[str, Meta(max_length=1_000)] = ""
+
+
+class AttemptBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One time that an event was offered to a subscriber."""
+
+    subscriber: str = ""
+    position: Annotated[int, Meta(ge=1, le=POSITION_MAX)]
+    workspace: str = ""
+    job_id: Annotated[str, Meta(min_length=1, max_length=128)]
+    version: Annotated[int, Meta(ge=1, le=POSITION_MAX)]
+    number: Annotated[int, Meta(ge=1, le=POSITION_MAX)]
+    time: datetime
+    latency_s: Annotated[float, Meta(ge=0)]
+    taken: bool
+    status: int | None = None
+    error: Annotated[str, Meta(max_length=1_000)] = ""
+    excerpt: Annotated[str, Meta(max_length=1_000)] = ""
+
+
+class SubscriberProgress(Position, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far a named subscriber has read, and what it did not take on the way.
+
+    Each letter stands in place of the one of its position; positions in `taken` have none any more.
+    """
+
+    letters: Annotated[tuple[LetterBody, ...], Meta(max_length=1_000)] = ()
+    taken: Annotated[tuple[Annotated[int, Meta(ge=1, le=POSITION_MAX)], ...], Meta(max_length=10_000)] = ()
+    attempts: Annotated[tuple[AttemptBody, ...], Meta(max_length=1_000)] = ()
+
+
+Url = Annotated[str, Meta(min_length=1, max_length=2_048)]
+Label = Annotated[str, Meta(min_length=1, max_length=512)]
+Labels = Annotated[tuple[Label, ...], Meta(max_length=100)]
+NamePrefix = Annotated[str, Meta(max_length=512)]
+EventTypes = Annotated[tuple[EventType, ...], Meta(min_length=1, max_length=100)]
+Payload = Literal["standard", "cloudevents"]
+
+
+class WebhookBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A webhook to be added: where events of the types `on` are sent, of jobs on one of `target`, with one of `tag`.
+
+    Without a `secret`, one is made: of the kind `v1` for HMAC-SHA256, or `v1a` for ed25519.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=128, pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    url: Url
+    on: EventTypes = FINAL_TYPES
+    target: Labels = ()
+    tag: Labels = ()
+    name_prefix: NamePrefix = ""
+    payload: Payload = "standard"
+    kind: Literal["v1", "v1a"] = "v1"
+    secret: Annotated[str, Meta(max_length=256)] | None = None
+
+
+class WebhookChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to be different about a webhook. Of one that the configuration names, only the state can be."""
+
+    url: Url | UnsetType = UNSET
+    on: EventTypes | UnsetType = UNSET
+    target: Labels | UnsetType = UNSET
+    tag: Labels | UnsetType = UNSET
+    name_prefix: NamePrefix | UnsetType = UNSET
+    payload: Payload | UnsetType = UNSET
+    state: Literal["active", "paused"] | UnsetType = UNSET
+
+
+class Replay(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which events a subscriber is to be offered anew, at most 10,000.
+
+    Those at `positions`; with `dead`, all its dead letters; and those of the log past `after`, up to `until`.
+    """
+
+    subscriber: Annotated[str, Meta(min_length=1, max_length=1_024)]
+    positions: Annotated[tuple[Annotated[int, Meta(ge=1, le=POSITION_MAX)], ...], Meta(max_length=10_000)] = ()
+    dead: bool = False
+    after: Annotated[int, Meta(ge=0, le=POSITION_MAX)] | None = None
+    until: Annotated[int, Meta(ge=0, le=POSITION_MAX)] | None = None
 
 
 class KeyBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

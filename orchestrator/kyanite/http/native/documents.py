@@ -13,6 +13,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from kyanite.core.events import AnyEvent
 from kyanite.core.job import JobDetails, Target
+from kyanite.core.letters import Attempt, Letter, Standing
 from kyanite.core.session import SessionDetails
 from kyanite.ports import Blob
 
@@ -40,15 +41,26 @@ def list_of(item: Any, name: str) -> type[Struct]:
 Job = _whole(JobDetails, "Job", "A job as it stands; what does not apply is `null`. `version` counts its events.")
 Session = _whole(SessionDetails, "Session", "A session and how it stands, which follows from its jobs.")
 TargetRecord = _whole(Target, "Target", "A place where jobs run: how many at once, and what each needs by itself.")
+LetterRecord = _whole(
+    Letter,
+    "Letter",
+    "An event that a subscriber has not taken: offered again at `due_time`, or a dead letter if that is `null`.",
+)
+AttemptRecord = _whole(Attempt, "Attempt", "One time that an event was offered to a subscriber, and what came of it.")
 
 job = _writer(JobDetails, Job)
 session = _writer(SessionDetails, Session)
 target = _writer(Target, TargetRecord)
+letter = _writer(Letter, LetterRecord)
+attempt = _writer(Attempt, AttemptRecord)
 
 JobList = list_of(Job, "JobList")
 SessionList = list_of(Session, "SessionList")
 TargetList = list_of(TargetRecord, "TargetList")
 BlobList = list_of(Blob, "BlobList")
+SubscriberList = list_of(Standing, "SubscriberList")
+LetterList = list_of(LetterRecord, "LetterList")
+AttemptList = list_of(AttemptRecord, "AttemptList")
 Story = list_of(AnyEvent, "Story")
 
 
@@ -66,6 +78,12 @@ class Count(Struct, frozen=True, kw_only=True):
 
     count: int | UnsetType = UNSET
     counts: dict[str, int] | UnsetType = UNSET
+
+
+class Replayed(Struct, frozen=True):
+    """How many events are offered anew."""
+
+    letters: int
 
 
 class Uri(Struct, frozen=True):

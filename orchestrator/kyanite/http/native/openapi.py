@@ -50,6 +50,7 @@ HEADERS = {
 ANSWERS = {
     200: "This is it.",
     201: "It is new.",
+    202: "It is taken note of.",
     204: "It is gone.",
     206: "This is the part of it.",
     304: "The client has it already.",
@@ -127,9 +128,9 @@ def statuses(operation: Operation) -> list[int]:
     return sorted(
         {*operation.statuses, 400, 429, 503}
         | (set() if operation.scope is None else {401, 403})
-        | ({422} if sent or named else set())
+        | ({422} if (sent or named) and not operation.unread else set())
         | ({408, 413} if sent else set())
-        | (set() if operation.method == "GET" else {507})
+        | (set() if operation.method == "GET" or operation.unread else {507})
     )
 
 

@@ -19,13 +19,15 @@ EXAMPLES = {
     "target_id": "acme.echo",
     "session_id": "example-session",
     "key_id": "0123456789",
+    "webhook": "example-webhook",
+    "token": "kyc_example",
     "container": "uploads",
     "name": "example.json",
 }
 """A value of each parameter that stands in a path."""
 
 _ID = "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
-PATTERNS = {"job_id": _ID, "session_id": _ID, "key_id": "^[0-9a-f]+$"}
+PATTERNS = {"job_id": _ID, "session_id": _ID, "key_id": "^[0-9a-f]+$", "webhook": _ID}
 """What such parameters look like, where that is so narrow; there is nothing under any other."""
 
 
@@ -33,7 +35,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     """One thing that can be asked: by which request, who may, what is read and what is answered.
 
     `scope` is `None` for what needs no key. `statuses` are those of its own, beside what `openapi` adds for all.
-    With `uploads` the body is the bytes of a blob. What `streams` is told as it comes; any other GET is a HEAD as well.
+    With `uploads` the body is the bytes of a blob. Where it is `unread`, nothing is looked at before the handler does:
+    parts of the path, query and body. What `streams` is told as it comes; any other GET is a HEAD as well.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     answer: Any = None
     media: str = "application/json"
     takes_work: bool = False
+    unread: bool = False
     streams: bool = False
     example_body: Any = None
 
@@ -74,5 +78,5 @@ class Operation(Struct, frozen=True, kw_only=True):
 
 
 def length_max(parameter: str) -> int:
-    """Return how long a part of a path may be; the name of a blob goes on over slashes."""
-    return 1_024 if parameter == "name" else 260
+    """Return how long a part of a path may be; the name of a blob goes on over slashes, and a token names a job."""
+    return {"name": 1_024, "token": 512}.get(parameter, 260)

@@ -9,6 +9,7 @@ from typing import Any
 
 from kyanite.core.findings import Finding
 from kyanite.http.native import (
+    callbacks,
     care,
     contents,
     cursors,
@@ -21,7 +22,16 @@ from kyanite.http.native import (
     sessions,
     streams,
 )
-from kyanite.http.native.bodies import Cancellation, JobBody, JobChange, KeyBody, Position, SessionBody
+from kyanite.http.native.bodies import (
+    Cancellation,
+    JobBody,
+    JobChange,
+    KeyBody,
+    Position,
+    SessionBody,
+    SubscriberProgress,
+)
+from kyanite.http.native.deliveries import DELIVERIES
 from kyanite.http.native.operation import EXAMPLES, Handler, Operation
 from kyanite.http.native.parameters import EventFilters, JobCount, JobListing, LogFilters, Paging, SessionListing
 from kyanite.http.scopes import Scope
@@ -208,10 +218,11 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"/v1/cursors/{_NAME}",
         scope=Scope.SUBMIT,
         handler=cursors.put,
-        body=Position,
+        body=SubscriberProgress,
         answer=Position,
         example_body={"position": 7},
     ),
+    *DELIVERIES,
     Operation(
         name="listTargets",
         method="GET",
@@ -334,6 +345,15 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=documents.Root,
     ),
     Operation(name="getUsage", method="GET", path="/v1/usage", scope=Scope.READ, handler=discovery.usage, answer=Usage),
+    Operation(
+        name="callBack",
+        method="POST",
+        path="/v1/callbacks/{token:[^/]+}",  # braces, too, for all that is wrong is answered alike
+        scope=None,
+        handler=callbacks.call_back,
+        statuses=(202, 404, 408, 413),
+        unread=True,
+    ),
     Operation(
         name="getOpenApi", method="GET", path="/v1/openapi.json", scope=None, handler=page.openapi_document, answer=dict
     ),

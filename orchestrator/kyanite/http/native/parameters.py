@@ -98,6 +98,18 @@ class Paging(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cursor: str | None = None
 
 
+class AttemptListing(Paging, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of which subscriber: by default of all, one after the other."""
+
+    subscriber: Annotated[str, Meta(min_length=1, max_length=1_024)] | None = None
+
+
+class LetterListing(AttemptListing, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of which subscriber, and whether dead letters or those that wait: by default both."""
+
+    dead: bool | None = None
+
+
 class EventFilters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which events of a job, and behind which position: by default from the first on."""
 

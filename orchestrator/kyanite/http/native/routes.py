@@ -27,7 +27,7 @@ def add_to(app: web.Application, *, with_key: bool) -> None:
     for operation in OPERATIONS:
         if (operation.scope is not None) is not with_key:
             continue
-        handler = _refusing(_reading(operation))
+        handler = _refusing(operation.handler if operation.unread else _reading(operation))
         for method in operation.methods:
             app.router.add_route(method, operation.path, handler)
         if operation.scope is not None:

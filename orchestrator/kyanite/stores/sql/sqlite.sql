@@ -123,3 +123,42 @@ GROUP BY job_sessions.session, jobs.status
 -- name: blank_sessions
 CREATE TEMP TABLE sessions (workspace, id, created, provider_id, target, name, body);
 CREATE TEMP TABLE job_sessions (session, seq);
+
+-- name: epoch
+SELECT epoch FROM owner
+
+-- name: save_letter
+INSERT INTO letters (subscriber, position, due, body) VALUES (?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET due = excluded.due, body = excluded.body
+
+-- name: delete_letter
+DELETE FROM letters WHERE subscriber = ? AND position = ?
+
+-- name: read_letters
+SELECT body FROM letters WHERE subscriber = ? AND position > ? AND (due IS NULL) IN (?, ?) ORDER BY position LIMIT ?
+
+-- name: tally_letters
+SELECT subscriber, count(due), count(*) - count(due) FROM letters
+WHERE subscriber >= ? AND subscriber < ? GROUP BY subscriber
+
+-- name: newest_attempt
+SELECT coalesce(max(number), 0) FROM attempts WHERE subscriber = ?
+
+-- name: save_attempt
+INSERT INTO attempts (subscriber, number, body) VALUES (?, ?, ?)
+
+-- name: delete_attempts
+DELETE FROM attempts WHERE subscriber = ? AND number <= ?
+
+-- name: read_attempts
+SELECT number, body FROM attempts WHERE subscriber = ? AND number < ? ORDER BY number DESC LIMIT ?
+
+-- name: forget_cursor
+DELETE FROM cursors WHERE name = ?
+
+-- name: forget_letters
+DELETE FROM letters WHERE subscriber = ?
+
+-- name: blank_letters
+CREATE TEMP TABLE letters (subscriber, position, due, body);
+CREATE TEMP TABLE attempts (subscriber, number, body);

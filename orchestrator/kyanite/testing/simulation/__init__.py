@@ -9,6 +9,7 @@ from kyanite.testing.simulation.life import Killed, Life
 from kyanite.testing.simulation.loop import Deadlock, Forbidden, Livelock, SimulationLoop, run
 from kyanite.testing.simulation.plan import KINDS, STRIKES, Fault, Plan, weather
 from kyanite.testing.simulation.providers import LocalProvider
+from kyanite.testing.simulation.receivers import Receiver
 from kyanite.testing.simulation.remote import RemoteProvider, RemoteService
 from kyanite.testing.simulation.scenario import Scenario, lifecycle
 from kyanite.testing.simulation.simulation import Report, SimulationFailed, simulate
@@ -26,6 +27,7 @@ __all__ = [
     "Livelock",
     "LocalProvider",
     "Plan",
+    "Receiver",
     "RemoteProvider",
     "RemoteService",
     "Report",

@@ -16,6 +16,7 @@ from kyanite.runtime.workspace import Workspace
 from kyanite.testing.simulation.client import Client
 from kyanite.testing.simulation.life import Life
 from kyanite.testing.simulation.providers import FaultyProvider, Occupied
+from kyanite.testing.simulation.receivers import Receiver
 from kyanite.testing.simulation.storage import SimulatedBlobs, SimulatedStore
 from kyanite.testing.simulation.world import World
 
@@ -66,6 +67,8 @@ class Scenario:
     at_rest: Callable[[Workspace], None] | None = None
     subscribers: Mapping[str, tuple[type[Event], ...]] | None = None
     """The named subscribers and what they want to hear; unless given, one for everything and one for the ends."""
+    receivers: Sequence[Receiver] = ()
+    """Subscribers that fail, and are waited for until they have heard everything or it was given up."""
 
     def listeners(self) -> Mapping[str, tuple[type[Event], ...]]:
         """Return the named subscribers."""
@@ -85,6 +88,8 @@ class Scenario:
         )
         for name, types in self.listeners().items():
             workspace.on(*types, name=name, from_start=True)(_hearing(world, name))
+        for receiver in self.receivers:
+            workspace.subscribe(receiver.subscription(workspace.name))
         return workspace
 
     async def run_client(self, client: Client, jobs: int) -> None:

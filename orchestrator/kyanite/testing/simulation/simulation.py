@@ -103,6 +103,8 @@ async def _story(world: World) -> None:
     await world.end_zombies()
     await _all([loop.create_task(scenario.settle(client)) for client in clients])
     await _heard(world)
+    for receiver in scenario.receivers:
+        await receiver.settled()
     life = await _rested(world, clients[0])
     world.finished = True
     life.stop()

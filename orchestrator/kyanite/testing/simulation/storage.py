@@ -9,9 +9,10 @@ from typing import TypeVar
 
 from kyanite.core.events import Event
 from kyanite.core.job import JobDetails
+from kyanite.core.letters import Attempt, Letter
 from kyanite.core.session import Session, Tally
 from kyanite.errors import Conflict, StoreOwned
-from kyanite.ports import Blob, BlobStore, Content, Cursor, JobQuery, JobStore, SessionQuery, Write
+from kyanite.ports import Blob, BlobStore, Content, Cursor, JobQuery, JobStore, SessionQuery, Settlement, Write
 from kyanite.testing.simulation.life import Life, now
 from kyanite.testing.simulation.world import World
 
@@ -79,6 +80,27 @@ class SimulatedStore(JobStore):
 
     async def cursors(self, save: Sequence[Cursor] = ()) -> dict[str, Cursor]:
         return await self._life.perform("store.cursors", lambda: now(self._inner.cursors(save)))
+
+    async def settle(self, settlement: Settlement) -> None:
+        def effect() -> None:
+            if self._world.owner is not self._life:
+                raise Conflict("another process owns this store now")
+            now(self._inner.settle(settlement))
+
+        await self._life.perform("store.cursors", effect)
+
+    async def letters(
+        self, subscriber: str, *, after: int = 0, limit: int = 1_000, dead: bool | None = None
+    ) -> list[Letter]:
+        return await self._read(lambda: now(self._inner.letters(subscriber, after=after, limit=limit, dead=dead)))
+
+    async def tally_letters(self, workspace: str) -> dict[str, tuple[int, int]]:
+        return await self._read(lambda: now(self._inner.tally_letters(workspace)))
+
+    async def attempts(
+        self, subscriber: str, *, before: int | None = None, limit: int = 100
+    ) -> list[tuple[int, Attempt]]:
+        return await self._read(lambda: now(self._inner.attempts(subscriber, before=before, limit=limit)))
 
     async def purge(self, workspace: str, job_ids: Sequence[str]) -> list[JobDetails]:
         def effect() -> list[JobDetails]:

@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from kyanite.http.private_file import SECRET_BYTES, kept_secret, write_private
+from kyanite.private_file import SECRET_BYTES, kept_secret, write_private
 
 
 def test_it_is_written_as_a_whole_and_for_nobody_else(tmp_path):
