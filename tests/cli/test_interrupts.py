@@ -1,6 +1,7 @@
 import os
 import signal
 import subprocess
+import sys
 
 import anyio
 import pytest
@@ -95,3 +96,36 @@ def test_between_two_loops(call, tmp_path, monkeypatch):
 
     monkeypatch.setattr("kyanite.cli.listing.reading", interrupted)
     assert call("job", "list") == (Exit.INTERRUPTED, "", "kyanite: interrupted; nothing was submitted or changed\n")
+
+
+LATE = """
+import os, signal, sys
+
+from kyanite.cli.interrupts import run
+from kyanite.cli.session import Session
+
+async def endless():
+    try:
+        yield
+    finally:
+        os.kill(os.getpid(), signal.Signals[sys.argv[1]])
+
+kept = []
+
+async def main():
+    kept.append(endless())
+    await anext(kept[0])
+    return "done"
+
+try:
+    print(run(main, Session()))
+except Exception as stop:
+    print(stop.code)
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_while_the_loop_closes(number, code):
+    """What ran is over, and what would come next must not begin."""
+    left = subprocess.run([sys.executable, "-c", LATE, number.name], capture_output=True, text=True, check=False)
+    assert (left.returncode, left.stdout, left.stderr) == (0, f"{code}\n", "")

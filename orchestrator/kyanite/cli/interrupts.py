@@ -19,7 +19,10 @@ SHOW_CURSOR = "\x1b[?25h"
 
 
 def run(action: Callable[[], Coroutine[Any, Any, T]], session: Session) -> T:
-    """Run a coroutine to its end. A signal cancels it; then `Stop` is raised, with what the session says is left."""
+    """Run a coroutine to its end. A signal cancels it; then `Stop` is raised, with what the session says is left.
+
+    So it is for one that comes while the loop closes behind the coroutine.
+    """
     received: list[signal.Signals] = []
 
     async def guarded() -> T:
@@ -37,11 +40,13 @@ def run(action: Callable[[], Coroutine[Any, Any, T]], session: Session) -> T:
         return await action()
 
     try:
-        return asyncio.run(guarded())
+        result = asyncio.run(guarded())
+        if not received:  # it may come when there is nothing to cancel any more, and is still meant
+            return result
     except asyncio.CancelledError:
         if not received:
             raise
-        raise Stop(f"interrupted; {session.left()}", SIGNALS[received[0]]) from None
+    raise Stop(f"interrupted; {session.left()}", SIGNALS[received[0]])
 
 
 def _end_at_once(number: signal.Signals, list_jobs: str) -> NoReturn:
