@@ -14,6 +14,8 @@ from tests.cli.places import PROBLEM
 
 STYLES = ("table", "json", "jsonl", "name")
 SAMPLE = "microsoft.simulatedannealing.cpu"
+HOOK = ("https://hooks.example.org/", "--target", "none", "--secret-file", "{secret}")
+"""A webhook that is sent nothing."""
 SEED = ("-p", "seed=7", "-p", "sweeps=10", "-p", "restarts=10", "-t", SAMPLE)
 
 
@@ -61,6 +63,20 @@ LOOKING = {
     "target show": [*in_styles("target", "show", SAMPLE), ("target", "show", "microsoft.simulatedanealing.cpu")],
     "check": [*in_styles("check", styles=STYLES[:3]), ("check", "--blobs", "-o", "json")],
     "key list": in_styles("key", "list"),
+    "events": [
+        *in_styles("events", styles=STYLES[:3]),
+        ("events", "--after", "0", "-o", "json"),
+        ("events", "--after", "3", "-n", "2"),
+        ("events", "-s", "Failed", "-s", "Cancelled", "--tag", "made", "-n", "1"),
+        ("events", "--job", "{good}", "--type", "Began", "-t", "acme.echo", "-o", "jsonl"),
+        ("events", "--after", "0", "--type", "Succeeded"),
+        ("events", "--job", "none"),
+        ("events", "--after", "-1"),
+    ],
+    "webhook list": [("webhook", "list", "-o", "json"), ("webhook", "list", "-w", "another", "-o", "json")],
+    "webhook show": [("webhook", "show", "none")],
+    "subscriber list": [("subscriber", "list", "-o", "json")],
+    "subscriber show": [("subscriber", "show", "none")],
 }
 """By command: calls that change nothing. A name in braces is the id of a job, or of a file."""
 
@@ -88,6 +104,27 @@ CHANGING = {
         ("key", "create", "--scope", "read", "-w", "team", "-o", "json"),
     ],
     "key revoke": [("key", "revoke", "none")],
+    "webhook add": [
+        *(("webhook", "add", f"in-{style}", *HOOK, "-o", style) for style in STYLES[:2]),
+        ("webhook", "add", "in-json", *HOOK),
+        ("webhook", "add", "more", *HOOK, "--on", "began", "--tag", "a", "--payload", "cloudevents", "-w", "team"),
+        ("webhook", "add", "here", "http://localhost/"),
+    ],
+    "webhook pause": [
+        ("webhook", "add", "paused", *HOOK),
+        *in_styles("webhook", "pause", "paused"),
+        ("webhook", "show", "paused", "-o", "name"),
+        ("webhook", "pause", "none"),
+    ],
+    "webhook resume": [("webhook", "add", "resumed", *HOOK), *in_styles("webhook", "resume", "resumed")],
+    "webhook rotate": [("webhook", "rotate", "none")],
+    "webhook replay": [("webhook", "replay", "none"), ("webhook", "replay", "none", "--dead", "--until", "1")],
+    "webhook remove": [
+        ("webhook", "add", "removed", *HOOK),
+        ("webhook", "remove", "removed", "-o", "json"),
+        ("webhook", "remove", "removed"),
+    ],
+    "subscriber replay": [("subscriber", "replay", "none"), ("subscriber", "replay", "none", "--dead", "--until", "3")],
 }
 """By command: calls that change something, made one after the other."""
 
@@ -97,6 +134,7 @@ APART = {
     "serve": "test_what_is_done_where_the_jobs_lie",
     "backup": "test_what_is_done_where_the_jobs_lie",
     "completion": "test_completion_scripts",
+    "webhook test": "test_webhook_test",
 }
 """Commands that are about the place where they run, and which test compares them."""
 
@@ -137,8 +175,14 @@ def changed(folders):
 def words_of(jobs, tmp_path):
     """The words of a call with their names filled in."""
     (tmp_path / "problem.json").write_bytes(PROBLEM)
+    (tmp_path / "secret").write_text(f"whsec_{'A' * 43}=")
     names = {name.replace(" ", "_"): job_id for name, job_id in jobs[1].items()}
-    names |= {"problem": tmp_path / "problem.json", "file": tmp_path / "file", "long": "n" * 2000}
+    names |= {
+        "problem": tmp_path / "problem.json",
+        "file": tmp_path / "file",
+        "secret": tmp_path / "secret",
+        "long": "n" * 2000,
+    }
     return lambda words: [word.format_map(names) for word in words]
 
 
@@ -230,6 +274,14 @@ def test_what_is_done_where_the_jobs_lie(call, looked_at, tmp_path, monkeypatch)
     monkeypatch.setenv("KYANITE_ENDPOINT", address)
     assert call("backup", tmp_path / "copy").code == Exit.USAGE
     assert call("backup", tmp_path / "copy", "--data-dir", looked_at[1]).code == Exit.OK
+
+
+def test_webhook_test(call, looked_at):
+    daemon, folder = looked_at
+    for where in (("--endpoint", daemon.address), ("--data-dir", daemon.folder), ("--data-dir", folder)):
+        code, out, err = call("webhook", "test", "none", *where)
+        assert (code, out) == (Exit.ERROR, "")
+        assert err.startswith("kyanite: there is no webhook 'none'; ")
 
 
 def test_completion_scripts(call, looked_at):

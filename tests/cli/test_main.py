@@ -241,6 +241,9 @@ def test_light_commands_load_nothing_heavy(jobs):
     for words in (
         ["--version"],
         ["job", "list", "--data-dir", str(jobs[0])],
+        ["events", "--data-dir", str(jobs[0])],
+        ["webhook", "list", "--data-dir", str(jobs[0])],
+        ["subscriber", "list", "--data-dir", str(jobs[0])],
         ["target", "list"],
         ["completion", "zsh"],
     ):

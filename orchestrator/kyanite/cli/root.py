@@ -13,9 +13,12 @@ from kyanite.cli.vocabulary import Vocabulary
 WORDS = {
     "solve": "kyanite.cli.solve:solve",
     "job": "kyanite.cli.job:job",
+    "events": "kyanite.cli.events:events",
     "target": "kyanite.cli.target:target",
     "serve": "kyanite.cli.serve:serve",
     "key": "kyanite.cli.key:key",
+    "webhook": "kyanite.cli.webhook:webhook",
+    "subscriber": "kyanite.cli.subscriber:subscriber",
     "config": "kyanite.cli.configuration:config",
     "check": "kyanite.cli.check:check",
     "backup": "kyanite.cli.backup:backup",

@@ -81,7 +81,7 @@ class Care:
 
     def __init__(self, connection: Connection) -> None:
         """Ask through this connection."""
-        self._connection = connection
+        self.connection = connection
 
     async def check(self, *, read_blobs: bool) -> AsyncGenerator[Breach | Tally]:
         """Yield what does not hold, how far the check is in between, and at the end what it has counted.
@@ -105,30 +105,30 @@ class Care:
 
     async def settings(self) -> Settings:
         """Return every setting of the daemon, and where it comes from."""
-        told = read((await self._connection.ask("GET", path("settings"))).body, _settings)
+        told = read((await self.connection.ask("GET", path("settings"))).body, _settings)
         return Settings([Row(each.path, each.value, each.origin) for each in told.items], told.toml)
 
     async def keys(self) -> list[KeyRecord]:
         """Return the keys of the workspace, the oldest first."""
-        return [_of_none(key) async for key in items(self._connection, path("keys"), [], _keys)]
+        return [_of_none(key) async for key in items(self.connection, path("keys"), [], _keys)]
 
     async def create_key(self, name: str, scope: str) -> NewKey:
         """Make a key for the workspace."""
         body = json_body({"name": name, "scope": scope})
-        return _of_none(read((await self._connection.ask("POST", path("keys"), body=body)).body, _new_key))
+        return _of_none(read((await self.connection.ask("POST", path("keys"), body=body)).body, _new_key))
 
     async def revoke_key(self, key_id: str) -> KeyRecord | None:
         """Let a key open nothing any more, and return it; `None` if there is none of this id."""
         if key_id not in {key.id for key in await self.keys()}:
             return None
-        await self._connection.ask("DELETE", path("keys", key_id))
+        await self.connection.ask("DELETE", path("keys", key_id))
         return next((key for key in await self.keys() if key.id == key_id), None)
 
     async def _lines(self, where: str, query: Query = ()) -> AsyncGenerator[bytes]:
         """Yield the lines of an answer as they come."""
         rest = b""
         try:
-            async with self._connection.stream(where, query) as streamed:
+            async with self.connection.stream(where, query) as streamed:
                 async for chunk in streamed.chunks:
                     *lines, rest = (rest + chunk).split(b"\n")
                     for line in lines:
