@@ -63,6 +63,9 @@ async def test_one_that_is_only_read_has_none_and_stays_as_it_is(old):
         assert await store.tally_sessions("default", ["session1"]) == {}
         assert len(await store.page(JobQuery(session_id=""))) == 2
         assert await store.page(JobQuery(session_id="session1")) == []
+        assert await store.letters("default/hook") == []
+        assert await store.tally_letters("default") == {}
+        assert await store.attempts("default/hook") == []
         assert await store.faults() == []
     with closing(sqlite3.connect(old)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)

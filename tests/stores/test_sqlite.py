@@ -10,11 +10,11 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from kyanite.core.events import Began
 from kyanite.errors import Conflict, ReadOnly, StorageFull, StoreCorrupt, StoreOwned, StoreUnavailable, WorkspaceClosed
-from kyanite.ports import JobQuery
+from kyanite.ports import JobQuery, Settlement
 from kyanite.stores import queries, sqlite
 from kyanite.stores.batch import only
 from kyanite.stores.sqlite import SQLiteStore
-from kyanite.testing.letters import LetterContract
+from kyanite.testing.letters import LetterContract, a_letter, an_attempt
 from kyanite.testing.sessions import SessionContract
 from kyanite.testing.stores import StoreContract, a_job, write
 
@@ -320,3 +320,22 @@ async def test_a_batch_that_was_stored_in_part_is_not_said_to_be_refused_whole(p
         assert await store.count(JobQuery()) == {"": 2}
         with pytest.raises(StorageFull):
             await store.commit(rows[3:])
+
+
+async def test_letters_that_changed_by_themselves_are_found(path):
+    async with opened(path) as store:
+        await store.settle(Settlement(letters=(a_letter(1), a_letter(2, due_time=None)), attempts=(an_attempt(1),)))
+        assert await store.faults() == []
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE letters SET body = replace(body, 'job1', 'job7') WHERE position = 1")
+    connection.execute("UPDATE letters SET due = 5 WHERE position = 2")
+    connection.execute("UPDATE attempts SET body = substr(body, 2)")
+    connection.commit()
+    connection.close()
+    async with opened(path) as store:
+        found = await store.faults()
+        assert len(found) == 3
+        assert "checksum" in found[0]
+        assert "another key" in found[1]
+        with pytest.raises(StoreCorrupt, match="checksum"):
+            await store.letters("default/hook")

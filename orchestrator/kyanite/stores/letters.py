@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 
 import msgspec
 
 from kyanite.core.letters import Attempt, Letter
+from kyanite.errors import StoreCorrupt
 from kyanite.ports import ATTEMPTS_KEPT, Settlement, microseconds
 from kyanite.stores.batch import SQL, Connection, Row
+from kyanite.stores.filing import FAULTS_MAX
 from kyanite.stores.seal import checked, sealed
 from kyanite.stores.seam import readable
 
@@ -64,6 +66,35 @@ def letters(rows: Iterable[Row]) -> list[Letter]:
 def attempts(rows: Iterable[Row]) -> list[tuple[int, Attempt]]:
     """Read attempts back, each with its number. Raises `StoreCorrupt`."""
     return [(number, readable(_attempt.decode, checked(body))) for number, body in rows]
+
+
+def misfiled(connection: Connection) -> list[str]:
+    """Return a sentence for each letter and attempt that can not be read, or is filed otherwise than it says."""
+    return [
+        *_unlike(connection, "read_all_letters", _of_letter),
+        *_unlike(connection, "read_all_attempts", _of_attempt),
+    ]
+
+
+def _unlike(connection: Connection, statement: str, filed: Callable[[str], tuple[object, ...]]) -> Iterator[str]:
+    found = 0
+    for *columns, body in connection.execute(SQL[statement]):
+        try:
+            wrong = "" if list(filed(checked(body))) == columns else "it is filed under another key than it says"
+        except StoreCorrupt as error:
+            wrong = str(error)
+        if wrong and found < FAULTS_MAX:
+            found += 1
+            yield f"a letter or attempt of {columns[0]!r}: {wrong}"
+
+
+def _of_letter(body: str) -> tuple[object, ...]:
+    letter = readable(_letter.decode, body)
+    return letter.subscriber, letter.position, None if letter.due_time is None else microseconds(letter.due_time)
+
+
+def _of_attempt(body: str) -> tuple[object, ...]:
+    return (readable(_attempt.decode, body).subscriber,)
 
 
 def tallies(rows: Sequence[Row]) -> dict[str, tuple[int, int]]:

@@ -244,7 +244,7 @@ class SQLiteStore(JobStore):
     async def faults(self) -> list[str]:
         """Have SQLite compare its indexes with its tables, and compare each row's columns with its body."""
         found = [text for (text,) in await self._rows("PRAGMA integrity_check") if text != "ok"]
-        return found + await self._read(misfiled)
+        return found + await self._read(misfiled) + await self._read(letters.misfiled)
 
     async def _transact(self, action: Callable[[Connection], T]) -> T:
         return await self._with_writer(lambda connection: transaction(connection, partial(action, connection)))

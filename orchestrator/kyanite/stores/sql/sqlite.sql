@@ -162,3 +162,9 @@ DELETE FROM letters WHERE subscriber = ?
 -- name: blank_letters
 CREATE TEMP TABLE letters (subscriber, position, due, body);
 CREATE TEMP TABLE attempts (subscriber, number, body);
+
+-- name: read_all_letters
+SELECT subscriber, position, due, body FROM letters
+
+-- name: read_all_attempts
+SELECT subscriber, body FROM attempts
