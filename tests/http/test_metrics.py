@@ -13,6 +13,7 @@ from aiohttp.web_urldispatcher import SystemRoute, UrlMappingMatchInfo
 from prometheus_client.parser import text_string_to_metric_families
 
 from kyanite import Workspace
+from kyanite.core.events import FINAL_EVENTS
 from kyanite.core.histogram import Histogram
 from kyanite.core.job import Status
 from kyanite.http import metrics
@@ -25,6 +26,7 @@ from kyanite.http.metrics.requests import REQUESTS, UNMATCHED, Requests
 from kyanite.http.metrics.text import plain, timed
 from kyanite.http.scopes import Scope
 from kyanite.http.service import Service, State
+from kyanite.ports import Manner, Subscription
 from tests.http.places import client_in, client_of, service_in, settings
 
 BASE_UNITS = ("seconds", "bytes", "total", "info")
@@ -310,3 +312,28 @@ async def test_where_no_workspace_is_open_there_is_nothing_to_show(tmp_path):
     metrics.add_routes(app, Service(Workspace.open(chosen), chosen, None, State()))
     async with client_of(app) as client, client.get("/metrics") as answer:
         assert answer.status == 500
+
+
+async def test_what_became_of_deliveries_is_counted(tmp_path):
+    async with service_in(tmp_path) as service, client_of(application(service, Keys(tmp_path))) as client:
+        workspace, calls = service.workspace, []
+        told = Manner(delays_s=(0.001,), by_job=True)
+
+        async def take(event, details):
+            calls.append(details.name)
+            if details.name == "poison" or len(calls) == 1:
+                raise OSError("not now")
+
+        workspace.subscribe(Subscription(FINAL_EVENTS, take, workspace.name, "billing", manner=told))
+        for name in ("first", "poison"):
+            await (await workspace.submit("acme.echo", b"x", name=name)).wait()
+        with anyio.fail_after(10):
+            waiting = lambda: workspace.deliveries.letters("billing", dead=False)
+            while len(calls) < 4 or [each async for each in waiting()]:  # noqa: ASYNC110  # nobody tells
+                await anyio.sleep(0.005)
+        async with client.get("/metrics") as answer:
+            families = families_of(await answer.text())
+    counted = {key[0]: value for key, value in values(families["kyanite_deliveries_total"]).items()}
+    assert counted == {"taken": 1, "failed": 2, "dead": 1}
+    assert values(families["kyanite_subscriber_behind"]) == {("billing", "default"): 0}
+    assert values(families["kyanite_subscriber_waiting"]) == {("billing", "default"): 0}

@@ -8,6 +8,7 @@ makes a subscriber hear something twice, and never leaves anything out.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from datetime import timedelta
@@ -88,6 +89,8 @@ class Delivery:
         self._clock = clock
         self._manner = subscription.manner
         self._mailbox = Mailbox(subscription.manner.at_once)
+        self.counts: Counter[str] = Counter()
+        """How many offers were `taken`, `failed` and will be repeated, or made a letter `dead`."""
         self._known: dict[int, Letter] = {}
         """Letters that the log has not been read up to yet."""
         self._position = 0
@@ -140,6 +143,16 @@ class Delivery:
         left = len(self._mailbox.items)
         if left and self._name is None:
             logger().error("events not taken", subscriber=None, events=left)
+
+    @property
+    def behind(self) -> int:
+        """How many positions of the log have not been read yet."""
+        return max(self._log.position - self._position, 0)
+
+    @property
+    def waiting(self) -> int:
+        """How many events were read and are not settled."""
+        return len(self._mailbox.items)
 
     def close(self) -> None:
         """Come to an end: the log will, and what is put off for long is left for the next start."""
@@ -284,6 +297,7 @@ class Delivery:
             self._ledger.tell(self._settlement)
 
     def _took(self, item: Item) -> None:
+        self.counts["taken"] += 1
         self._failures, self._rests_until_s = 0, 0.0
         self._mailbox.settle(item)
         if self._account is not None:
@@ -299,10 +313,12 @@ class Delivery:
         if item.attempts > len(delays_s):
             tell.error("event not taken; it is a dead letter now", attempts=item.attempts)
             due_time = None
+            self.counts["dead"] += 1
             self._mailbox.settle(item)
         else:
             wait_s = max(delays_s[item.attempts - 1] * (1.0 - self._manner.jitter * self._random()), asked_s)
             tell.warning("event not taken", attempts=item.attempts, again_in_s=round(wait_s, 3))
+            self.counts["failed"] += 1
             due_time = self._clock.now() + timedelta(seconds=wait_s)
             self._mailbox.put_off(item, now_s + wait_s)
         if self._account is not None:

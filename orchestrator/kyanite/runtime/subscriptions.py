@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import TypeAlias
+
 import anyio
 
 from kyanite.errors import InvalidRequest
@@ -12,6 +15,9 @@ from kyanite.runtime.ledger import Ledger
 HALT_S = 5.0
 """How long what is under way has to come to an end when a subscription is taken back."""
 
+
+Named: TypeAlias = tuple[str, str]
+"""A workspace, and the name of a subscriber in it."""
 
 OUTLETS = ("webhook/", "hook/")
 """How the names begin of subscriptions that the configuration or an operator made."""
@@ -39,6 +45,8 @@ class Subscriptions:
         self._shelf = shelf
         self._clock = clock
         self._entropy = entropy
+        self.counts: dict[Named, Counter[str]] = {}
+        """What came of offers to named subscribers since the start; see `Delivery.counts`."""
         self._deliveries: dict[Delivery, tuple[anyio.CancelScope, anyio.Event]] = {}
         self._beginning: dict[anyio.Event, None] = {}
         self._closed = False
@@ -61,6 +69,8 @@ class Subscriptions:
         """
         name = None if subscription.name is None else cursor_name(subscription.workspace, subscription.name)
         delivery = Delivery(subscription, name, self._log, self._shelf, self.ledger, self._clock)
+        if subscription.name is not None:
+            delivery.counts = self.counts.setdefault((subscription.workspace, subscription.name), delivery.counts)
         scope, over = self._deliveries[delivery] = anyio.CancelScope(), anyio.Event()
         if self._closed:
             delivery.close()

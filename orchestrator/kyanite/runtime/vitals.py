@@ -15,6 +15,8 @@ from kyanite.runtime.census import Durations, Place, Standing
 from kyanite.runtime.engine import Engine
 from kyanite.runtime.lane import Lane
 
+OUTCOMES = ("taken", "failed", "dead")
+
 
 class Queue(NamedTuple):
     """What waits for a slot: all of it, and for how long the job that is next in line has."""
@@ -32,6 +34,17 @@ class Slots(NamedTuple):
     busy: int
 
 
+class Offers(NamedTuple):
+    """What came of offers to a named subscriber of this process, and what it has yet to take."""
+
+    workspace: str
+    subscriber: str
+    counts: Mapping[str, int]
+    """Since the start: `taken`, `failed`, `dead`."""
+    behind: int
+    waiting: int
+
+
 class Vitals(NamedTuple):
     """The figures of one moment."""
 
@@ -47,6 +60,7 @@ class Vitals(NamedTuple):
     """Of the workspaces where they are counted."""
     streams: Mapping[str, int]
     """Readers of live events, by workspace."""
+    offers: Sequence[Offers]
     readings: Mapping[str, Mapping[str, float]]
     """What each provider says of itself, by its id."""
 
@@ -64,6 +78,7 @@ def vitals(engine: Engine, providers: Sequence[Provider]) -> Vitals:
         engine.bus.position,
         {name: usage.stored_bytes for name, usage in usages if usage.stored_bytes is not None},
         {workspace: engine.feed.readers(workspace) for workspace in engine.workspaces},
+        list(_offers(engine)),
         {provider.id: readings for provider in providers if (readings := _readings(provider))},
     )
 
@@ -77,6 +92,13 @@ def _queues(engine: Engine) -> Iterator[Queue]:
         pausing = max(standing.executing - driven[place], 0)
         age_s = _oldest_age_s(engine, lanes[place]) if place in lanes else 0.0
         yield Queue(place, standing.waiting + pausing, age_s)
+
+
+def _offers(engine: Engine) -> Iterator[Offers]:
+    for (workspace, name), counts in engine.subscriptions.counts.items():
+        delivery = engine.subscriptions.running(workspace, name)
+        behind, waiting = (0, 0) if delivery is None else (delivery.behind, delivery.waiting)
+        yield Offers(workspace, name, {kind: counts[kind] for kind in OUTCOMES}, behind, waiting)
 
 
 def _oldest_age_s(engine: Engine, lane: Lane) -> float:

@@ -83,10 +83,29 @@ STORED = Metric(
     ("workspace",),
     "Bytes of blobs, in workspaces where quota.stored_bytes_max bounds them.",
 )
+OFFERS = Metric(
+    "kyanite_deliveries_total",
+    "counter",
+    ("workspace", "subscriber", "outcome"),
+    "Events offered to named subscribers since the start: taken, failed (and offered again later), or dead.",
+)
+BEHIND = Metric(
+    "kyanite_subscriber_behind",
+    "gauge",
+    ("workspace", "subscriber"),
+    "Positions of the log that a subscriber has not read yet.",
+)
+UNSETTLED = Metric(
+    "kyanite_subscriber_waiting",
+    "gauge",
+    ("workspace", "subscriber"),
+    "Events that a subscriber is being offered, or will be again.",
+)
 DISK_FREE = Metric("kyanite_disk_free_bytes", "gauge", (), "What is free on the disk of the data folder.")
 
 METRICS = (
     *(BUILD, JOBS, SUBMITTED, ENDED, RETRIES, INTERRUPTIONS, WAIT, RUN, QUEUE_DEPTH, QUEUE_AGE, SLOTS, SLOTS_BUSY),
-    *(READING, COMMIT, EVENTS, STORED, STREAMS, LAG, REQUESTS, REQUEST, IN_PROGRESS, DISK_FREE),
+    *(READING, COMMIT, EVENTS, STORED, STREAMS, OFFERS, BEHIND, UNSETTLED, LAG, REQUESTS, REQUEST, IN_PROGRESS),
+    DISK_FREE,
 )
 """All of them, in the order in which they are shown; those of the process (`process_*`) are the library's."""

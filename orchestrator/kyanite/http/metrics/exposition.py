@@ -83,6 +83,10 @@ def _of_engine(vitals: Vitals) -> Iterator[str]:
     yield plain(catalogue.EVENTS, [((), vitals.position)])
     yield plain(catalogue.STORED, [((workspace,), size) for workspace, size in vitals.stored_bytes.items()])
     yield plain(catalogue.STREAMS, [((workspace,), count) for workspace, count in vitals.streams.items()])
+    outcomes = [((*of[:2], outcome), count) for of in vitals.offers for outcome, count in of.counts.items()]
+    yield plain(catalogue.OFFERS, outcomes)
+    yield plain(catalogue.BEHIND, [(of[:2], of.behind) for of in vitals.offers])
+    yield plain(catalogue.UNSETTLED, [(of[:2], of.waiting) for of in vitals.offers])
 
 
 def _of_requests(requests: Requests) -> Iterator[str]:
