@@ -1,6 +1,5 @@
 """How often each client may ask, and how little is kept of them."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,19 +20,6 @@ def test_without_a_bound_nothing_is_kept():
     rates = Rates(0.0)
     assert {rates.ask(str(number), 0.0) for number in range(1000)} == {0.0}
     assert len(rates) == 0
-
-
-def test_another_rate_holds_at_once():
-    rates = Rates(1.0)
-    while rates.ask("a", 0.0) == 0.0:
-        pass
-    rates.replace(1.0)
-    assert rates.ask("a", 0.0) == 1.0
-    rates.replace(100.0)
-    assert [rates.ask("a", 0.0) for _ in range(100)] == [0.0] * 100
-    assert rates.ask("a", 0.0) == pytest.approx(0.01)
-    rates.replace(0.0)
-    assert rates.ask("a", 0.0) == 0.0
 
 
 def test_the_table_is_bounded_and_forgets_the_quietest():

@@ -24,12 +24,6 @@ class Rates:
     def __len__(self) -> int:
         return len(self._full_at)
 
-    def replace(self, per_s: float) -> None:
-        """Let each client make another number of requests a second; all begin anew, if it is another."""
-        if per_s != self._per_s:
-            self._per_s = per_s
-            self._full_at.clear()
-
     def ask(self, client: str, now: float) -> float:
         """Return 0.0 if the client may, else the seconds to wait; `now` is of a clock that only grows."""
         if not self._per_s:
