@@ -84,6 +84,10 @@ bench: kernels ## Measure, with the floors in the same run (ARGS=--help for the 
 bench-http: kernels ## Measure the daemon from another process, beside bare routes and plain copies (ARGS="jobs --quick")
 	@$(IN) -m tests.bench.http $(ARGS)
 
+.PHONY: bench-hooks
+bench-hooks: $(READY) ## Measure webhooks on loopback, and kill the daemon while it delivers (ARGS="rates --quick")
+	@$(IN) -m tests.bench.hooks $(ARGS)
+
 .PHONY: bench-kernels
 bench-kernels: $(READY) $(PEERS_READY) ## Measure the solvers against their peers (ARGS="unit dense --quick")
 	@BENCH_PEERS=$(CURDIR)/$(PEERS)/bin/python $(IN) -m tests.bench.kernels $(ARGS)

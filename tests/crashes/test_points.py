@@ -23,8 +23,8 @@ PROCESSES = 2
 class PointsProcess:
     """One that imports once, and forks for each question."""
 
-    def __init__(self, stack, root, *plants):
-        command = [sys.executable, "-m", "tests.crashes.points_process", str(root), *plants]
+    def __init__(self, stack, *arguments, module="points_process"):
+        command = [sys.executable, "-m", f"tests.crashes.{module}", *map(str, arguments)]
         self._process = stack.enter_context(
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         )

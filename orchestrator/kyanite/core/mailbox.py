@@ -90,6 +90,13 @@ class Mailbox:
             if self._is_first(item):
                 self._wait(item)
 
+    def held_up(self, item: Item) -> list[Item]:
+        """Return those that wait for the first one of this key, which is a letter, and are none themselves."""
+        queue = self._queues.get(item.key)
+        if not queue or queue[0].letter is None:
+            return []
+        return [other for other in queue if other.letter is None]
+
     @property
     def next_due_s(self) -> float | None:
         """When there will be something to offer; 0 for at once, `None` for not before something else happens."""

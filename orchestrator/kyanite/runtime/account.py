@@ -52,8 +52,8 @@ class Account:
             self._letters.pop(item.position, None)
             self._taken.append(item.position)
 
-    def kept(self, item: Item, error: BaseException, due_time: datetime | None) -> None:
-        """Keep an item as a letter: until that time, or as a dead one."""
+    def kept(self, item: Item, error: BaseException | None, due_time: datetime | None) -> None:
+        """Keep an item as a letter: until that time, or as a dead one. Without an error, it was not offered yet."""
         item.letter = self._letters[item.position] = Letter(
             subscriber=self._name,
             position=item.position,
@@ -63,7 +63,7 @@ class Account:
             attempts=item.attempts,
             first_time=item.first_time or self._clock.now(),
             due_time=due_time,
-            error=told(error),
+            error="" if error is None else told(error),
         )
 
     def settlement(self, position: int) -> Settlement:

@@ -209,7 +209,9 @@ class Delivery:
             self._mailbox.add(self._item(letter))
         elif letter is None and wanted:
             key = (event.workspace, event.job_id) if self._manner.by_job else None
-            self._mailbox.add(Item(event.position, event.workspace, event.job_id, event.version, key, event))
+            item = Item(event.position, event.workspace, event.job_id, event.version, key, event)
+            self._mailbox.add(item)
+            self._keep_held_up(item)
         self._position = event.position
         if wanted:
             self._go_on()
@@ -323,6 +325,15 @@ class Delivery:
             self._mailbox.put_off(item, now_s + wait_s)
         if self._account is not None:
             self._account.kept(item, error, due_time)
+            self._keep_held_up(item)
+
+    def _keep_held_up(self, item: Item) -> None:
+        """Keep as letters what waits for another event of its job, which may take days: the cursor goes on."""
+        if self._account is None or not self._manner.by_job:
+            return
+        for other in self._mailbox.held_up(item):
+            self._account.kept(other, None, self._clock.now())
+            self._ledger.tell(self._settlement)
 
     def _pause_s(self) -> float:
         """Return how long a subscriber is left alone that fails again and again."""

@@ -123,9 +123,9 @@ class Engine:
         for target in provider.targets():
             self.dispatcher.attach(workspace, target, provider)
 
-    def accompany(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: object) -> None:
-        """Do something beside all else, until the engine stops driving."""
-        self._driving.start_soon(work, *arguments)
+    async def accompany(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: object) -> None:
+        """Do something beside all else, until the engine stops driving; return once it says that it has started."""
+        await self._driving.start(work, *arguments)
 
     def listen(self, subscription: Subscription) -> None:
         """Deliver to a subscriber from now on."""

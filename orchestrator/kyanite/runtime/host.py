@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from typing import Protocol
 
+from anyio import TASK_STATUS_IGNORED
+from anyio.abc import TaskStatus
+
 from kyanite.config import Settings
 from kyanite.errors import WorkspaceClosed
 from kyanite.ports import Faces, Provider
@@ -23,8 +26,11 @@ from kyanite.runtime.vitals import Vitals, vitals
 class Outlet(AbstractAsyncContextManager["Outlet"], Protocol):
     """Takes events out of the process. It is entered as long as its subscriptions may be called."""
 
-    async def run(self, host: Host) -> None:
-        """See to it that what is to be called is subscribed, until cancelled; begun when the host is open."""
+    async def run(self, host: Host, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
+        """See to it that what is to be called is subscribed, until cancelled; begun when the host is open.
+
+        It has started when nothing that happens from then on is missed.
+        """
 
 
 class Host:
@@ -77,9 +83,10 @@ class Host:
                 await stack.enter_async_context(outlet)
             with _plainly():
                 self._engine = await stack.enter_async_context(lifetime)
+            stack.callback(setattr, self, "_engine", None)
+            for outlet in outlets:
+                await self._engine.accompany(outlet.run, self)
             self._lifetime = stack.pop_all()
-        for outlet in outlets:
-            self._engine.accompany(outlet.run, self)
         return self.faces(self.settings.workspace)
 
     async def aclose(self) -> None:

@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 
 import anyio
 import anyio.to_thread
+from anyio.abc import TaskStatus
 from msgspec.structs import replace
 
 from kyanite.config import Settings
@@ -75,9 +76,11 @@ class Webhooks:
         if sender is not None:
             await sender.__aexit__(kind, error, trace)
 
-    async def run(self, host: Host) -> None:
+    async def run(self, host: Host, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Have subscribed what the register says at every moment, until cancelled. Entered, and with the host open."""
         self._host = host
+        await self._follow_patiently(host)
+        task_status.started()
         while True:
             self._news, in_effect, self._in_effect = anyio.Event(), self._in_effect, anyio.Event()
             await self._follow_patiently(host)
