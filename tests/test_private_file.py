@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from kyanite.private_file import SECRET_BYTES, kept_secret, write_private
+from kyanite.private_file import SECRET_BYTES, kept_secret, open_lock, write_private
 
 
 def test_it_is_written_as_a_whole_and_for_nobody_else(tmp_path):
@@ -35,3 +35,31 @@ def test_what_root_writes_belongs_to_whom_the_folder_does(tmp_path):
     write_private(tmp_path / "file", b"x")
     found = (tmp_path / "file").stat()
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (65_534, 65_533, 0o600)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_lock_that_root_makes_does_not_lock_the_daemon_out(tmp_path):
+    os.chown(tmp_path, 65_534, 65_533)
+    for _ in range(2):
+        os.close(open_lock(tmp_path / "lock"))
+        found = (tmp_path / "lock").stat()
+        assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (65_534, 65_533, 0o600)
+        os.chown(tmp_path / "lock", 0, 0)  # as it was left by a release that did not think of it
+
+
+def test_a_lock_is_nobody_elses_file(tmp_path):
+    theirs = tmp_path / "theirs"
+    theirs.touch()
+    (tmp_path / "lock").symlink_to(theirs)
+    with pytest.raises(OSError, match="symbolic links"):
+        open_lock(tmp_path / "lock")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_lock_with_another_name_is_not_given_away(tmp_path):
+    theirs = tmp_path / "theirs"
+    theirs.touch()
+    os.chown(tmp_path, 65_534, 65_533)
+    (tmp_path / "lock").hardlink_to(theirs)
+    os.close(open_lock(tmp_path / "lock"))
+    assert theirs.stat().st_uid == 0

@@ -142,6 +142,8 @@ def test_workspaces_are_apart(call, place):
         (("add", "known", URL), Exit.ERROR, "'known'"),
         (("add", "audit", URL, "--on", "Succeded"), Exit.USAGE, "did you mean succeeded?"),
         (("add", "audit", URL, "--payload", "xml"), Exit.USAGE, "there are: standard, cloudevents"),
+        (("add", "audit", URL, "--tag", "\udcff"), Exit.ERROR, "tag is not as it should be"),
+        (("add", "audit", URL, "--target", ""), Exit.ERROR, "target is not as it should be"),
         (("add", "audit", URL, "--kind", "rsa"), Exit.USAGE, "there are: hmac, ed25519"),
         (("add", "audit", URL, "--secret-file", "nowhere"), Exit.USAGE, "nowhere: No such file"),
         (("add", "audit", URL, "--secret-file", "{short}"), Exit.ERROR, "secret is 5 bytes; 24 to 64 are allowed"),

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import anyio
 
 from tests.fuzz.canary_native import served_natively
+from tests.fuzz.canary_outlets import NOTICES, VARIABLE, served_to_outlets, signing
 from tests.fuzz.canary_requests import served
 
 CANARIES = {
@@ -32,10 +33,13 @@ CANARIES = {
             ),
             *("foreign_signature", "foreign_password", "header_token", "header_key", "forged_signature"),
             *("malformed_token", "endpoint_password", "client_key"),
+            *("webhook_variable", "webhook_file", "webhook_path", "webhook_query", "webhook_password", "forged_notice"),
         )
     )
 }
 PROVIDER = """
+import os
+
 from kyanite.core.job import Target
 from kyanite.errors import ProviderError
 from kyanite.ports import Provider
@@ -60,7 +64,12 @@ class Canary(Provider):
             raise ProviderError("Refused", f"401 from {self.held[3]} for {self.held[0]}", details=details)
         if task.details.target == "canary.fault":
             raise ConnectionError(f"can not reach {self.held[3]} with {self.held[1]}")
+        if task.callback_url:
+            task.log.info("to be called back", at=task.callback_url)
         if task.details.target == "canary.late":
+            if task.callback_url:
+                with open(os.environ["CANARY_NOTICES"], "a") as notices:
+                    notices.write(f"{task.callback_url}\\n")
             await task.wait_cancel_requested()
             return
         await task.write_output({"solutions": [], "said": "done"})
@@ -99,6 +108,8 @@ keys = [{{ private_key = {{ env = "CANARY_LISTED" }} }}]
         "CANARY_LISTED": CANARIES["listed"],
         "KYANITE_PROVIDERS__CANARY__PASSWORD": CANARIES["env_option"],
         "KYANITE_API_KEY": CANARIES["api_key_variable"],
+        VARIABLE: signing(CANARIES["webhook_variable"]),
+        "CANARY_NOTICES": str(folder / NOTICES),
     }
 
 
@@ -232,6 +243,7 @@ def main(folder):
     anyio.run(asynchronous, folder)
     anyio.run(served, folder, CANARIES)
     anyio.run(served_natively, folder, CANARIES)
+    anyio.run(served_to_outlets, folder, CANARIES)
     print("\nDONE", *codes)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.fuzz.canary import CANARIES, PROVIDER, commands, planted, told
 from tests.fuzz.canary_native import MADE_NATIVELY
+from tests.fuzz.canary_outlets import MADE_BY_OUTLETS
 from tests.fuzz.canary_requests import MADE
 from tests.reliability import record
 
@@ -46,13 +47,20 @@ def test_no_secret_is_ever_written_or_shown(tmp_path):
     assert (seen / "blocking" / "jobs.sqlite").exists()
     assert (seen / "http" / "jobs.sqlite").exists()
     assert (seen / "native" / "jobs.sqlite").exists()
+    assert (seen / "outlets" / "webhooks.json").exists()
     assert (seen / "canary.echo.svg").exists()
     hits, places, size = searched(seen, {"stdout": call.stdout, "stderr": call.stderr})
     # What a caller hands in as a parameter is the job's, stored and shown with it; but no line of the log.
     hits = [hit for hit in hits if not hit.startswith("parameter in ") or hit.endswith("stderr")]
+    # The one file that has to hold what webhooks are signed with, and where they lead, is nobody else's.
+    hits = [hit for hit in hits if not (hit.startswith("webhook_") and hit.endswith("webhooks.json"))]
     assert not hits, "\n".join(sorted(hits))
-    made = [secret for name in (MADE, MADE_NATIVELY) for secret in json.loads((tmp_path / name).read_text())]
-    assert len(made) == 5
+    made = [
+        secret
+        for name in (MADE, MADE_NATIVELY, MADE_BY_OUTLETS)
+        for secret in json.loads((tmp_path / name).read_text())
+    ]
+    assert len(made) == 6
     texts = [call.stdout, call.stderr, *(path.read_bytes() for path in seen.rglob("*") if path.is_file())]
     assert not [secret for secret in made if any(secret.encode() in text for text in texts)]
     figure = f"{len(CANARIES)} canaries, {sum(codes.values())} commands, {places} files and streams: 0 hits"

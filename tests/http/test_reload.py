@@ -14,7 +14,7 @@ import anyio
 import pytest
 from msgspec.structs import replace
 
-from kyanite.config import LogSettings, QuotaSettings, ServerSettings, Settings, WorkspaceSettings
+from kyanite.config import LogSettings, QuotaSettings, ServerSettings, Settings, WebhookSettings, WorkspaceSettings
 from kyanite.errors import ConfigError
 from kyanite.http.reload import reload_at
 from tests.http.notify_socket import PATIENCE_S, listening
@@ -77,6 +77,17 @@ async def test_what_only_counts_later_is_said_each_time(told):
     after = Settings(server=ServerSettings(drain_s=1.0))
     await reloaded(Settings(), after, after, Settings())
     assert ["drain_s" in line for line in told()] == [False, True, False, True, False]
+
+
+async def test_a_webhook_that_leads_elsewhere_is_told_of_and_not_where_to(told):
+    def to(path):
+        reference = {"env": "NAME"}
+        return Settings(webhooks=(WebhookSettings(name="n", url=f"https://example.org/{path}", secrets=(reference,)),))
+
+    await reloaded(to("canary-1"), to("canary-2"), to("canary-2"))
+    assert ["not before the next start" in line for line in told()] == [False, True, False, True]
+    assert "webhooks: what is not shown of them" in told()[1]
+    assert "canary" not in " ".join(told())
 
 
 async def test_a_bad_configuration_changes_nothing(told):

@@ -103,6 +103,17 @@ def test_a_dead_receiver_delays_no_other():
     assert dead.heard == [] or len(dead.dead) == 300
 
 
+def test_a_store_that_is_away_is_no_attempt():
+    """Of a receiver that takes nothing, every attempt that a dead letter counts was one that it has seen."""
+    dead = 0
+    for seed in range(6):
+        seen = []
+        rates = {"error": 0.3, "slow": 0.02, "restart": 0.001}
+        simulate(received(100, seen, receivers=(2.0,), delays_s=(0.5,) * 3), plan=Plan(seed=seed, rates=rates))
+        dead += len(seen[0].dead)
+    assert dead == 600
+
+
 @pytest.mark.parametrize("defect", ["forgets what was put off", "reads on", "counts no attempts"])
 def test_planted(defect, monkeypatch):
     """What must not be is found."""

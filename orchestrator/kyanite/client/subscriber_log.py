@@ -20,7 +20,7 @@ from kyanite.core.events import EPOCH, Event
 from kyanite.core.job import JobDetails
 from kyanite.core.letters import Attempt, Letter
 from kyanite.errors import JobNotFound, KyaniteError, StoreUnavailable
-from kyanite.ports import Clock, Cursor, Entropy, Settlement, Subscription
+from kyanite.ports import ATTEMPTS_KEPT, Clock, Cursor, Entropy, Settlement, Subscription
 
 
 class Deliverer(Protocol):
@@ -38,6 +38,11 @@ class Progress(Struct, frozen=True, kw_only=True, omit_defaults=True):
     taken: tuple[int, ...] = ()
     attempts: tuple[Attempt, ...] = ()
 
+
+NOT_FOUND = "NotFound"
+PART = 200
+"""How many letters and attempts are sent at once: whatever is in them, a daemon takes so long a body."""
+TAKEN_PART = 10_000
 
 _position = msgspec.json.Decoder(Progress)
 
@@ -61,6 +66,8 @@ class SubscriberLog:
         self._workspace = subscription.workspace
         self._name = subscription.name or ""
         self._own = f"{self._workspace}/{self._name}"
+        self._stored = 0
+        """The position that the daemon has, as far as is known."""
         kinds = subscription.types
         self._query = [] if Event in kinds else [("type", kind.__name__) for kind in kinds]
 
@@ -102,28 +109,49 @@ class SubscriberLog:
                 if refused.code != CURSOR_NOT_FOUND:
                     raise
                 return {}
-            position = read(answer.body, _position).position
-        return {self._own: Cursor(self._own, position, EPOCH)}
+            self._stored = read(answer.body, _position).position
+        return {self._own: Cursor(self._own, self._stored, EPOCH)}
 
-    async def letters(self, subscriber: str) -> list[Letter]:
-        """Return what the subscriber has not taken."""
+    async def letters(self, subscriber: str, *, after: int = 0) -> list[Letter]:
+        """Return what the subscriber has not taken: all of it, and then nothing more."""
         del subscriber  # it is this one
+        if after:
+            return []
         with _as_of_a_store():
             query = [("subscriber", self._name)]
-            return [letter async for letter in items(self._connection, path("letters"), query, letters_page)]
+            try:
+                return [letter async for letter in items(self._connection, path("letters"), query, letters_page)]
+            except Refused as refused:
+                if refused.code != NOT_FOUND:
+                    raise
+                return []  # an older daemon keeps none
 
     async def settle(self, settlement: Settlement) -> None:
-        """Have the daemon keep how far the subscriber has read, and what it has not taken."""
+        """Have the daemon keep how far the subscriber has read, and what it has not taken.
+
+        That is one request, or as many as the daemon's bounds make of it: the position goes on with the last one.
+        """
+        letters, taken, attempts = settlement.letters, settlement.taken, settlement.attempts[-ATTEMPTS_KEPT:]
         with _as_of_a_store():
             for cursor in settlement.cursors:
-                progress = Progress(
-                    position=cursor.position,
-                    letters=settlement.letters,
-                    taken=tuple(position for _, position in settlement.taken),
-                    attempts=settlement.attempts,
-                )
-                body = Upload(msgspec.json.encode(progress), "application/json")
-                await self._connection.ask("PUT", path("cursors", self._name), body=body)
+                while True:
+                    last = max(len(letters), len(attempts)) <= PART and len(taken) <= TAKEN_PART
+                    await self._put(
+                        Progress(
+                            position=cursor.position if last else self._stored,
+                            letters=letters[:PART],
+                            taken=tuple(position for _, position in taken[:TAKEN_PART]),
+                            attempts=attempts[:PART],
+                        )
+                    )
+                    if last:
+                        break
+                    letters, taken, attempts = letters[PART:], taken[TAKEN_PART:], attempts[PART:]
+                self._stored = cursor.position
+
+    async def _put(self, progress: Progress) -> None:
+        body = Upload(msgspec.json.encode(progress), "application/json")
+        await self._connection.ask("PUT", path("cursors", self._name), body=body)
 
 
 Delivery: TypeAlias = Callable[[SubscriberLog, SubscriberLog, Clock, Entropy], Deliverer]

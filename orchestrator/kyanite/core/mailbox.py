@@ -29,6 +29,8 @@ class Item:
     """When it may be offered, in seconds of a monotonic clock."""
     letter: Letter | None = None
     """What the store knows of it, or is about to."""
+    offered: bool = False
+    """Whether it is being offered."""
 
 
 class Mailbox:
@@ -38,6 +40,8 @@ class Mailbox:
         """Have at most so many offered at a time."""
         self.items: dict[int, Item] = {}
         """All that are not settled, by position."""
+        self.unkept: dict[int, Item] = {}
+        """Those of them that are no letters, in the order of their positions."""
         self.under_way = 0
         """How many are being offered."""
         self._at_once = at_once
@@ -48,6 +52,8 @@ class Mailbox:
     def add(self, item: Item) -> None:
         """Take in an item whose position is new here."""
         self.items[item.position] = item
+        if item.letter is None:
+            self.unkept[item.position] = item
         queue = self._queues.setdefault(item.key, deque())
         queue.append(item)
         if len(queue) == 1:
@@ -63,12 +69,16 @@ class Mailbox:
         if not self._ready or self.under_way >= min(self._at_once, at_once or self._at_once):
             return None
         self.under_way += 1
-        return self._ready.popleft()
+        item = self._ready.popleft()
+        item.offered = True
+        return item
 
     def settle(self, item: Item) -> None:
         """Be done with what was offered: it was taken, or given up."""
         self.under_way -= 1
+        item.offered = False
         del self.items[item.position]
+        self.unkept.pop(item.position, None)
         queue = self._queues[item.key]
         queue.popleft()
         if queue:
@@ -79,16 +89,22 @@ class Mailbox:
     def put_off(self, item: Item, due_s: float) -> None:
         """Offer it again at that time."""
         self.under_way -= 1
+        item.offered = False
         item.due_s = due_s
         self._wait(item)
 
     def hasten(self, item: Item) -> None:
-        """Offer at once what waits for its time, as if for the first time."""
-        item.attempts = 0
+        """Offer at once what waits for its time, as if for the first time; what is being offered is so already."""
+        item.attempts = 1 if item.offered else 0
         if item.due_s > 0:
             item.due_s = 0.0
             if self._is_first(item):
                 self._wait(item)
+
+    def keep(self, item: Item, letter: Letter) -> None:
+        """Take note that it is a letter now."""
+        item.letter = letter
+        self.unkept.pop(item.position, None)
 
     def held_up(self, item: Item) -> list[Item]:
         """Return those that wait for the first one of this key, which is a letter, and are none themselves."""
@@ -106,7 +122,7 @@ class Mailbox:
 
     def read_up_to(self, position: int) -> int:
         """Return the position up to which all is settled or kept as a letter, if the log was read up to this one."""
-        first = next((item.position for item in self.items.values() if item.letter is None), None)
+        first = next(iter(self.unkept), None)
         return position if first is None else min(position, first - 1)
 
     def _is_first(self, item: Item) -> bool:

@@ -23,7 +23,7 @@ from msgspec import Meta
 from kyanite.errors import ConfigError
 from kyanite.folder import make_folder
 from kyanite.http.scopes import Scope
-from kyanite.private_file import write_private
+from kyanite.private_file import open_lock, write_private
 
 FILE = "keys.json"
 LOCK = "keys.lock"
@@ -143,7 +143,7 @@ class Keys:
     def _changing(self) -> Iterator[dict[str, Key]]:
         """Hand out the keys to be changed, while no other process changes them, and store what became of them."""
         make_folder(self.folder)
-        lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = open_lock(self.folder / LOCK)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._look()

@@ -14,6 +14,7 @@ from anyio import to_thread
 from msgspec.structs import replace
 
 from kyanite.config import Resolved, Settings
+from kyanite.config.secrecy import ARRAYS
 from kyanite.logs import logger
 
 Reread: TypeAlias = Callable[[], Settings]
@@ -70,4 +71,7 @@ def _changed(before: Settings, after: Settings) -> list[tuple[str, str]]:
     """Return path and change of every setting that differs, as they may be shown; secrets never seem to."""
     old, new = ({row.path: row.value for row in Resolved(each, {}).rows()} for each in (before, after))
     paths = [path for path in old | new if old.get(path) != new.get(path)]
-    return [(path, f"{path}: {old.get(path, 'unset')} -> {new.get(path, 'unset')}") for path in paths]
+    lines = [(path, f"{path}: {old.get(path, 'unset')} -> {new.get(path, 'unset')}") for path in paths]
+    shown = {path.partition(".")[0] for path in paths}
+    hidden = [name for name in sorted(ARRAYS - shown) if getattr(before, name) != getattr(after, name)]
+    return lines + [(name, f"{name}: what is not shown of them") for name in hidden]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import datetime
 
 from kyanite.core.letters import Attempt, Letter
@@ -11,6 +12,8 @@ from kyanite.ports import ATTEMPTS_KEPT, Clock, Cursor, Receipt, Settlement
 
 TEXT_MAX = 1_000
 """How much is kept of an error, and of how an answer begins."""
+ASKED_MAX_S = 86_400.0
+"""The longest pause that whoever does not take an event can ask for."""
 
 
 class Account:
@@ -21,14 +24,14 @@ class Account:
         self._name = name
         self._clock = clock
         self._letters: dict[int, Letter] = {}
-        self._taken: list[int] = []
-        self._attempts: list[Attempt] = []
+        self._taken: dict[int, None] = {}
+        self._attempts: deque[Attempt] = deque(maxlen=ATTEMPTS_KEPT)
 
     def offered(
         self, item: Item, time: datetime, latency_s: float, receipt: Receipt | None, error: BaseException | None
     ) -> None:
         """Log an attempt."""
-        said = error if isinstance(error, Undelivered) else receipt
+        said = error if isinstance(error, Undelivered) else receipt if isinstance(receipt, Receipt) else None
         self._attempts.append(
             Attempt(
                 subscriber=self._name,
@@ -42,7 +45,7 @@ class Account:
                 taken=error is None,
                 status=said.status if said is not None else None,
                 error="" if error is None else told(error),
-                excerpt=said.excerpt[:TEXT_MAX] if said is not None else "",
+                excerpt=_plain(said.excerpt) if said is not None else "",
             )
         )
 
@@ -50,11 +53,21 @@ class Account:
         """Note that an item is settled; if it was a letter, it is none any more."""
         if item.letter is not None:
             self._letters.pop(item.position, None)
-            self._taken.append(item.position)
+            self._taken[item.position] = None
 
-    def kept(self, item: Item, error: BaseException | None, due_time: datetime | None) -> None:
+    def anew(self, letter: Letter) -> None:
+        """Keep a letter as it is now, after all that was noted of it before."""
+        self._letters[letter.position] = letter
+        self._taken.pop(letter.position, None)
+
+    @property
+    def letters(self) -> int:
+        """How many letters nobody has asked for yet."""
+        return len(self._letters)
+
+    def kept(self, item: Item, error: BaseException | None, due_time: datetime | None) -> Letter:
         """Keep an item as a letter: until that time, or as a dead one. Without an error, it was not offered yet."""
-        item.letter = self._letters[item.position] = Letter(
+        letter = self._letters[item.position] = Letter(
             subscriber=self._name,
             position=item.position,
             workspace=item.workspace,
@@ -65,21 +78,37 @@ class Account:
             due_time=due_time,
             error="" if error is None else told(error),
         )
+        return letter
 
     def settlement(self, position: int) -> Settlement:
         """Return what is new, and the position up to which all is settled or kept."""
         letters, self._letters = self._letters, {}
-        taken, self._taken = self._taken, []
-        attempts, self._attempts = self._attempts, []
+        taken, self._taken = self._taken, {}
+        attempts = tuple(self._attempts)
+        self._attempts.clear()
         return Settlement(
             cursors=(Cursor(self._name, position, self._clock.now()),),
             letters=tuple(letters.values()),
             taken=tuple((self._name, position) for position in taken),
-            attempts=tuple(attempts[-ATTEMPTS_KEPT:]),
+            attempts=attempts,
         )
 
 
 def told(error: BaseException) -> str:
     """Return what is kept of an error."""
-    text = error.particulars if isinstance(error, Undelivered) else repr(error)
-    return text[:TEXT_MAX]
+    try:
+        return _plain(error.particulars if isinstance(error, Undelivered) else repr(error))
+    except Exception:  # noqa: BLE001  # an error that can not be shown is one all the same
+        return type(error).__name__
+
+
+def asked_s(error: BaseException) -> float:
+    """Return the pause that an error asks for, from 0 to a day."""
+    asked = error.retry_after_s if isinstance(error, Undelivered) else None
+    # Neither what is no number nor NaN is greater than 0.
+    return min(asked, ASKED_MAX_S) if isinstance(asked, int | float) and asked > 0 else 0.0
+
+
+def _plain(text: str) -> str:
+    """Return the beginning of a text, as any encoding can hold it."""
+    return str(text)[:TEXT_MAX].encode(errors="replace").decode()

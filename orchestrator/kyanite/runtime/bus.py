@@ -110,6 +110,7 @@ class Bus:
                         yield event
                         after = event.position
                     if len(page) >= PAGE:
+                        await asyncio.sleep(0)  # a store that answers at once lets others have their turn, too
                         continue
                     if not forever or (self._closed and after >= self.position):
                         return

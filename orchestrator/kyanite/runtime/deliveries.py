@@ -30,7 +30,7 @@ class Deliveries:
 
     async def subscribers(self) -> list[Standing]:
         """Return how each stands, by name."""
-        await self._engine.subscriptions.ledger.flush()
+        await self._engine.subscriptions.ledger.settled()
         head = max(self._engine.bus.position, await self._store.head())
         letters = await self._store.tally_letters(self._workspace)
         start = cursor_name(self._workspace, "")
@@ -50,7 +50,7 @@ class Deliveries:
 
     async def letters(self, name: str, *, dead: bool | None = None) -> AsyncIterator[Letter]:
         """Yield what a subscriber has not taken, by position: all, the dead letters, or those that wait."""
-        await self._engine.subscriptions.ledger.flush()
+        await self._engine.subscriptions.ledger.settled()
         after = 0
         while page := await self._store.letters(self._name(name), after=after, limit=PAGE, dead=dead):
             for letter in page:
@@ -59,7 +59,7 @@ class Deliveries:
 
     async def attempts(self, name: str) -> AsyncIterator[Attempt]:
         """Yield the newest attempts to deliver to a subscriber, newest first."""
-        await self._engine.subscriptions.ledger.flush()
+        await self._engine.subscriptions.ledger.settled()
         before = None
         while page := await self._store.attempts(self._name(name), before=before, limit=PAGE):
             for before, attempt in page:  # noqa: B007  # the last one's is used
@@ -78,9 +78,11 @@ class Deliveries:
         if self._read_only:
             raise ReadOnly("a replay is stored")
         ledger = self._engine.subscriptions.ledger
-        await ledger.flush()
+        await ledger.settled()
         if cursor_name(self._workspace, name) not in await self._store.cursors():
             raise InvalidRequest("subscriber", f"{name!r} is none")
+        if len(positions) > REPLAY_MAX:
+            raise InvalidRequest("positions", f"are {len(positions):,}; at most {REPLAY_MAX:,} are replayed at once")
         kept = {letter.position: letter async for letter in self.letters(name)}
         chosen = {position for position, letter in kept.items() if dead and letter.dead} | set(positions)
         missing = sorted(chosen - kept.keys())
@@ -93,10 +95,13 @@ class Deliveries:
             raise InvalidRequest("positions", f"hold none of its events at {min(unknown)}")
         letters = [self._letter(name, event) for event in events if event.position not in kept]
         letters += [self._anew(kept[position]) for position in sorted(chosen & kept.keys())]
-        await self._store.settle(Settlement(letters=tuple(letters)))
         delivery = self._engine.subscriptions.running(self._workspace, name)
+        if delivery is None or not delivery.begun:
+            await self._store.settle(Settlement(letters=tuple(letters)))
+            delivery = self._engine.subscriptions.running(self._workspace, name)
         if delivery is not None:
             delivery.replay(letters)
+            await ledger.settled()
         return len(letters)
 
     async def _events(self, name: str, positions: Sequence[int], after: int | None, until: int | None) -> list[Event]:
@@ -104,7 +109,8 @@ class Deliveries:
         if delivery is None:
             raise InvalidRequest("subscriber", f"{name!r} is not delivered to at present; only its letters are known")
         found = [event for position in positions for event in await self._store.events(position - 1, 1)]
-        wanted = [event for event in found if event.position in positions and await delivery.wants(event)]
+        asked = set(positions)
+        wanted = [event for event in found if event.position in asked and await delivery.wants(event)]
         last = self._engine.bus.position if until is None else until
         while after is not None and after < last and len(wanted) <= REPLAY_MAX:
             page = await self._store.events(after, PAGE)

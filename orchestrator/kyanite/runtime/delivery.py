@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import aclosing
 from datetime import timedelta
-from typing import Protocol
+from functools import partial
 
 import anyio
 import anyio.abc
@@ -23,54 +23,29 @@ from kyanite.core.job import JobDetails
 from kyanite.core.letters import Letter
 from kyanite.core.lifecycle import fold
 from kyanite.core.mailbox import Item, Mailbox
-from kyanite.errors import StoreUnavailable
+from kyanite.errors import KyaniteError, StoreCorrupt, StoreUnavailable
 from kyanite.logs import logger
-from kyanite.ports import Clock, Cursor, Entropy, Settlement, Subscription
-from kyanite.runtime.account import Account, told
+from kyanite.ports import Clock, Entropy, Settlement, Subscription
+from kyanite.runtime.account import ASKED_MAX_S, Account, asked_s, told
 from kyanite.runtime.execution import patiently
-from kyanite.runtime.ledger import Keeper, Ledger
-from kyanite.runtime.records import STORY_MAX, Address
+from kyanite.runtime.ledger import Ledger
+from kyanite.runtime.records import STORY_MAX
+from kyanite.runtime.shelf import Readable, Shelf
 from kyanite.runtime.system import being_cancelled
 
 RETRY = Backoff(first_s=0.1, factor=2.0, most_s=60.0)
-"""Pauses when the log can not be read."""
+"""Pauses when the log, or a job's row, can not be read."""
 TIRED = Backoff(first_s=1.0, factor=2.0, most_s=300.0)
 TIRED_AFTER = 5
 """After so many failures in a row, one event at a time is offered, after a pause, until one is taken."""
 ITEMS_MAX = 1_000
-"""How many events are read ahead of a subscriber that does not take them, or put off."""
+"""How many events are read ahead of a subscriber that does not take them."""
+LETTERS_MAX = 10_000
+"""How many may be put off: one that refuses some kind of job for days goes on hearing of the others."""
+TURN_S = 0.005
+"""How long a subscriber that takes events without waiting for anything has the loop to itself."""
 CLOSING_S = 1.0
 """What is offered again so soon is waited for at the end; the rest goes on at the next start."""
-
-
-class Readable(Protocol):
-    """A log to read, such as a `Bus`."""
-
-    @property
-    def position(self) -> int:
-        """The newest position known."""
-
-    def follow(self, after: int) -> AsyncGenerator[Event]:
-        """Yield the events past a position until there will be no more. Raises `StoreUnavailable`."""
-
-    def row(self, address: Address) -> JobDetails | None:
-        """Return a job's newest row, if it is at hand."""
-
-
-class Shelf(Keeper, Protocol):
-    """Where cursors, letters and rows are, such as a `JobStore`. Everything raises `StoreUnavailable`."""
-
-    async def cursors(self) -> dict[str, Cursor]:
-        """Return what cursors there are."""
-
-    async def letters(self, subscriber: str) -> list[Letter]:
-        """Return a subscriber's letters, by position."""
-
-    async def get(self, workspace: str, job_id: str) -> JobDetails | None:
-        """Return a job's row, or `None`."""
-
-    async def events(self, after: int, limit: int, job: Address) -> Sequence[Event]:
-        """Return the events of a job with `version > after`."""
 
 
 class Delivery:
@@ -94,7 +69,11 @@ class Delivery:
         self._known: dict[int, Letter] = {}
         """Letters that the log has not been read up to yet."""
         self._position = 0
+        self.begun = False
+        """Whether it knows where to go on."""
         self._failures = 0
+        self._unread = 0
+        """How often in a row something could not be read that a subscriber is called with."""
         self._rests_until_s = 0.0
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -109,20 +88,29 @@ class Delivery:
     # From outside -----------------------------------------------------------------------------------------------------
 
     async def begin(self, entropy: Entropy, now: int) -> None:
-        """Find out where to go on; a subscription that is new begins at position `now`, and that is stored."""
+        """Find out where to go on; a subscription that is new begins at position `now`, and that is stored.
+
+        Raises `StoreCorrupt`.
+        """
         self._random = entropy.random
         start = 0 if self.subscription.from_start else now
         self._position = start
         if self._name is None:
             return
         cursors = await patiently(entropy, self._shelf.cursors)
-        # An earlier release kept them under the name alone.
-        known = cursors.get(self._name) or cursors.get(self.subscription.name or "")
+        # An earlier release kept them under the name alone; what looks like that may be another workspace's.
+        own = self.subscription.name or ""
+        known = cursors.get(self._name) or (None if "/" in own else cursors.get(own))
         self._position = start if known is None else known.position
-        for letter in await patiently(entropy, self._shelf.letters, self._name):
-            if letter.position > self._position:
-                self._known[letter.position] = letter
-            elif not letter.dead:
+        found, after = await patiently(entropy, self._shelf.letters, self._name), 0
+        while found:
+            after = found[-1].position
+            self._known = {letter.position: letter for letter in found} | self._known
+            found = await patiently(entropy, partial(self._shelf.letters, self._name, after=after))
+        self.begun = True
+        for position in sorted(position for position in self._known if position <= self._position):
+            letter = self._known.pop(position)
+            if not letter.dead:
                 self._mailbox.add(self._item(letter))
         self._ledger.tell(self._settlement)
         if known is None:
@@ -139,10 +127,10 @@ class Delivery:
                 self._group = None
                 if self._timer is not None:
                     self._timer.cancel()
+                left = len(self._mailbox.items)
+                if left and self._name is None:
+                    logger().error("events not taken", subscriber=None, events=left)
             group.cancel_scope.cancel()
-        left = len(self._mailbox.items)
-        if left and self._name is None:
-            logger().error("events not taken", subscriber=None, events=left)
 
     @property
     def behind(self) -> int:
@@ -165,15 +153,21 @@ class Delivery:
         self._go_on()
 
     def replay(self, letters: Iterable[Letter]) -> None:
-        """Offer letters that were stored for that anew."""
+        """Offer letters anew, now; the ledger stores them, once this has begun."""
+        assert self._account is not None  # noqa: S101  # only who has a name has letters
         for letter in letters:
+            self._account.anew(letter)
             item = self._mailbox.items.get(letter.position)
-            if item is None:
-                self._known.pop(letter.position, None)
+            if item is not None:
+                self._mailbox.keep(item, letter)
+                self._mailbox.hasten(item)
+            elif self.begun and letter.position <= self._position:
                 self._mailbox.add(self._item(letter))
             else:
-                item.letter = letter
-                self._mailbox.hasten(item)
+                self._known[letter.position] = letter  # the log comes to it
+        self._rests_until_s = 0.0
+        if self.begun:  # before, nobody may be told of a position
+            self._ledger.tell(self._settlement)
         self._go_on()
 
     # Reading ----------------------------------------------------------------------------------------------------------
@@ -188,7 +182,7 @@ class Delivery:
                         await self._take_in(event)
                         failures = 0
                 break
-            except StoreUnavailable as error:
+            except KyaniteError as error:  # whatever it is, it concerns nobody but this subscriber
                 failures += 1
                 logger().warning("log not readable", subscriber=self._name, error=str(error), failures=failures)
                 await anyio.sleep(delay_s(failures, RETRY, self._random()))
@@ -203,7 +197,10 @@ class Delivery:
         return not asked.selective or asked.takes(await self._row(event))
 
     async def _take_in(self, event: Event) -> None:
-        wanted = await self.wants(event)
+        try:
+            wanted = await self.wants(event)
+        except StoreCorrupt:
+            wanted = True  # which offering it will say
         letter = self._known.pop(event.position, None)
         if letter is not None and not letter.dead:
             self._mailbox.add(self._item(letter))
@@ -217,11 +214,16 @@ class Delivery:
             self._go_on()
         elif self._name is not None and not self._mailbox.items:
             self._ledger.tell(self._settlement)
-        while len(self._mailbox.items) >= ITEMS_MAX:
+        while self._is_full():
             self._room, self._blocked = anyio.Event(), True
             self._go_on()
             await self._room.wait()
             self._blocked = False
+
+    def _is_full(self) -> bool:
+        """Tell whether nothing more is to be read for now: events wait for the subscriber, or letters for the store."""
+        letters = 0 if self._account is None else self._account.letters
+        return max(len(self._mailbox.unkept), letters) >= ITEMS_MAX or len(self._mailbox.items) >= LETTERS_MAX
 
     def _item(self, letter: Letter) -> Item:
         key = (letter.workspace, letter.job_id) if self._manner.by_job else None
@@ -229,6 +231,7 @@ class Delivery:
         item.attempts, item.first_time, item.letter = letter.attempts, letter.first_time, letter
         if letter.due_time is not None:
             wait_s = (letter.due_time - self._clock.now()).total_seconds()
+            wait_s = min(wait_s, max(ASKED_MAX_S, *self._manner.delays_s, 0.0))  # no clock that was wrong adds to it
             item.due_s = self._loop.time() + wait_s if wait_s > 0 else 0.0
         return item
 
@@ -248,7 +251,7 @@ class Delivery:
             self._done.set()
         elif due_s is not None and due_s > self._loop.time():
             self._timer = self._loop.call_at(due_s, self._go_on)
-        if len(self._mailbox.items) < ITEMS_MAX:
+        if not self._is_full():
             self._room.set()
 
     def _next(self) -> Item | None:
@@ -272,45 +275,64 @@ class Delivery:
     async def _work(self, item: Item) -> None:
         """Offer this one, and then others, as long as there are some."""
         offered: Item | None = item
+        turn_ends_s = self._loop.time() + TURN_S
         while offered is not None:
             await self._offer(offered)
+            if self._loop.time() >= turn_ends_s:
+                await asyncio.sleep(0)
+                turn_ends_s = self._loop.time() + TURN_S
             offered = self._next()
         self._go_on()
 
     async def _offer(self, item: Item) -> None:
         time, began_s = self._clock.now(), self._loop.time()
-        item.first_time = item.first_time or time
         item.attempts += 1
-        receipt, failure = None, None
+        row, receipt, failure = None, None, None
         try:
             event = item.event = item.event or await self._event(item)
-            receipt = await self.subscription.subscriber(event, await self._row(event))
+            row = await self._row(event)
+            receipt = await self.subscription.subscriber(event, row)
         except (Exception, asyncio.CancelledError) as error:  # whatever a subscriber raises is its own, and told
             if isinstance(error, asyncio.CancelledError) and being_cancelled():
                 raise
+            if row is None and isinstance(error, StoreUnavailable):
+                self._defer(item, error)
+                return
             failure = error
+        self._unread = 0
+        item.first_time = item.first_time or time
         if self._account is not None and (failure is not None or self._manner.logs):
             self._account.offered(item, time, self._loop.time() - began_s, receipt, failure)
         if failure is None:
             self._took(item)
         else:
-            self._failed(item, failure)
+            self._failed(item, failure, began_s)
         if self._account is not None:
             self._ledger.tell(self._settlement)
 
     def _took(self, item: Item) -> None:
         self.counts["taken"] += 1
-        self._failures, self._rests_until_s = 0, 0.0
+        self._failures = 0  # a pause that others under way were told to make is made all the same
         self._mailbox.settle(item)
         if self._account is not None:
             self._account.taken(item)
 
-    def _failed(self, item: Item, error: BaseException) -> None:
+    def _defer(self, item: Item, error: StoreUnavailable) -> None:
+        """Put off what could not be offered: that the store is away is no failure of the subscriber's."""
+        item.attempts = max(item.attempts - 1, 0)
+        self._unread += 1
+        wait_s = delay_s(self._unread, RETRY, self._random())
+        logger().warning("store unavailable", subscriber=self._name, error=str(error), failures=self._unread)
+        due_s = self._loop.time() + wait_s
+        self._rests_until_s = max(self._rests_until_s, due_s)
+        self._mailbox.put_off(item, due_s)
+
+    def _failed(self, item: Item, error: BaseException, began_s: float) -> None:
         """Put it off, or give it up."""
-        self._failures += 1
-        asked_s = getattr(error, "retry_after_s", None) or 0.0
-        now_s, delays_s = self._loop.time(), self._manner.delays_s
-        self._rests_until_s = max(self._rests_until_s, now_s + max(asked_s, self._pause_s()))
+        if self._failures < TIRED_AFTER or began_s >= self._rests_until_s:
+            self._failures += 1  # else it was under way when the others failed, and tells nothing new
+        now_s, delays_s, pause_s = self._loop.time(), self._manner.delays_s, asked_s(error)
+        self._rests_until_s = max(self._rests_until_s, now_s + max(pause_s, self._pause_s()))
         tell = logger().bind(subscriber=self._name, job_id=item.job_id, version=item.version, error=told(error))
         if item.attempts > len(delays_s):
             tell.error("event not taken; it is a dead letter now", attempts=item.attempts)
@@ -318,13 +340,14 @@ class Delivery:
             self.counts["dead"] += 1
             self._mailbox.settle(item)
         else:
-            wait_s = max(delays_s[item.attempts - 1] * (1.0 - self._manner.jitter * self._random()), asked_s)
+            wait_s = max(delays_s[item.attempts - 1] * (1.0 - self._manner.jitter * self._random()), pause_s)
             tell.warning("event not taken", attempts=item.attempts, again_in_s=round(wait_s, 3))
             self.counts["failed"] += 1
             due_time = self._clock.now() + timedelta(seconds=wait_s)
             self._mailbox.put_off(item, now_s + wait_s)
         if self._account is not None:
-            self._account.kept(item, error, due_time)
+            self._mailbox.keep(item, self._account.kept(item, error, due_time))
+            item.event = None  # many may wait for long: what they are is in the log
             self._keep_held_up(item)
 
     def _keep_held_up(self, item: Item) -> None:
@@ -332,7 +355,8 @@ class Delivery:
         if self._account is None or not self._manner.by_job:
             return
         for other in self._mailbox.held_up(item):
-            self._account.kept(other, None, self._clock.now())
+            self._mailbox.keep(other, self._account.kept(other, None, self._clock.now()))
+            other.event = None
             self._ledger.tell(self._settlement)
 
     def _pause_s(self) -> float:
@@ -355,4 +379,6 @@ class Delivery:
 
     def _settlement(self) -> Settlement:
         assert self._account is not None  # noqa: S101  # only then it is told
-        return self._account.settlement(self._mailbox.read_up_to(self._position))
+        settlement = self._account.settlement(self._mailbox.read_up_to(self._position))
+        self._room.set()
+        return settlement

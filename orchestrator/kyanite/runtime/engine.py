@@ -129,7 +129,7 @@ class Engine:
 
     def listen(self, subscription: Subscription) -> None:
         """Deliver to a subscriber from now on."""
-        begun = self.subscriptions.expected()
+        begun = self.subscriptions.expected(subscription)
         self._listening.start_soon(self.subscriptions.deliver, subscription, self.bus.position, begun)
 
 

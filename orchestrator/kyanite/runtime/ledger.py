@@ -13,11 +13,13 @@ from typing import Protocol
 import anyio
 
 from kyanite.core.backoff import Backoff, delay_s
-from kyanite.errors import Conflict, KyaniteError
+from kyanite.errors import Conflict, KyaniteError, StorageFull
 from kyanite.logs import logger
 from kyanite.ports import ATTEMPTS_KEPT, Entropy, Settlement
 
 PAUSE_S = 0.05
+SETTLED_S = 2.0
+"""How long what has been told is waited for by who only wants to look at what is stored."""
 RETRY = Backoff(first_s=0.1, factor=2.0, most_s=5.0)
 
 
@@ -37,6 +39,8 @@ class Ledger:
 
     def __init__(self, keeper: Keeper, entropy: Entropy) -> None:
         """Store there."""
+        self.full: StorageFull | None = None
+        """Why nothing can be stored, as long as there is no space."""
         self._keeper = keeper
         self._entropy = entropy
         self._told: dict[Collect, None] = {}
@@ -59,7 +63,7 @@ class Ledger:
                 await self._ended.wait()
 
     def close(self) -> None:
-        """Let `run` end: what has been told is stored, and nothing more will be told."""
+        """Let `run` end: what has been told is stored or can not be, and nothing more will be told."""
         self._ended.set()
         self._news.set()
 
@@ -70,6 +74,11 @@ class Ledger:
                 await self._save(self._unsaved)
             if self._told:
                 await self._save(self._collected())
+
+    async def settled(self) -> None:
+        """Store what was told so far, if that can be done within a moment."""
+        with anyio.move_on_after(SETTLED_S):
+            await self.flush()
 
     async def _save(self, settlement: Settlement) -> None:
         self._unsaved = settlement
@@ -82,12 +91,16 @@ class Ledger:
                 logger().warning("deliveries not stored", error=str(error))
                 break
             except KyaniteError as error:
+                self.full = error if isinstance(error, StorageFull) else None
                 failures += 1
                 logger().warning("deliveries not stored yet", error=str(error), failures=failures)
-                await anyio.sleep(delay_s(failures, RETRY, self._entropy.random()))
+                if self._ended.is_set():
+                    break  # what is not stored is offered again at the next start
+                with anyio.move_on_after(delay_s(failures, RETRY, self._entropy.random())):
+                    await self._ended.wait()
             else:
                 break
-        self._unsaved = None
+        self._unsaved = self.full = None
 
     def _collected(self) -> Settlement:
         told, self._told = self._told, {}

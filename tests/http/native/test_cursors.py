@@ -1,3 +1,5 @@
+import pytest
+
 from kyanite.http.native import cursors
 from tests.http.native.places import answered_with, refused, served
 
@@ -36,3 +38,27 @@ async def test_cursors_are_bounded(monkeypatch):
         for name in ("a", "b", "a"):
             await answered_with(client, 200, "PUT", f"/v1/cursors/{name}", json={"position": 1})
         await refused(client, 429, "QuotaExceeded", "PUT", "/v1/cursors/c", json={"position": 1})
+
+
+LETTER = {"position": 1, "job_id": "j", "version": 1, "attempts": 1, "first_time": "2026-01-01T00:00:00Z"}
+ATTEMPT = {
+    "position": 1,
+    "job_id": "j",
+    "version": 1,
+    "number": 1,
+    "latency_s": 0.1,
+    "taken": True,
+    "time": "2026-01-01T00:00:00Z",
+}
+
+
+@pytest.mark.parametrize(
+    ("part", "item", "field"),
+    [("letters", LETTER, "first_time"), ("letters", LETTER, "due_time"), ("attempts", ATTEMPT, "time")],
+)
+async def test_a_time_without_its_zone_is_none(part, item, field):
+    async with served() as (_, client):
+        body = {"position": 1, part: [item | {field: "2026-01-01T00:00:00"}]}
+        problem = await refused(client, 422, "InvalidRequest", "PUT", "/v1/cursors/mine", json=body)
+        assert problem["field"] == f"{part}[0].{field}"
+        await answered_with(client, 200, "PUT", "/v1/cursors/mine", json={"position": 1, part: [item]})

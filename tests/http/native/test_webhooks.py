@@ -285,6 +285,14 @@ async def test_what_is_wrong_with_a_webhook_is_named(tmp_path):
         assert (await clients["alpha"].ask(200, "GET", PATH))["items"] == []
 
 
+async def test_a_name_that_is_none_is_told_what_one_is(tmp_path):
+    async with daemon(tmp_path) as (_, clients):
+        for name in ("", "a b", "-a", "x" * 129):
+            body = {"name": name, "url": "https://example.org"}
+            problem = await clients["alpha"].ask(422, "POST", PATH, json=body)
+            assert "name is 1 to 128 letters, digits" in problem["detail"]
+
+
 async def test_a_workspace_has_so_many_and_no_more(tmp_path, monkeypatch):
     monkeypatch.setattr(register, "WEBHOOKS_MAX", 3)
     async with receiving() as receiver, daemon(tmp_path) as (_, clients):

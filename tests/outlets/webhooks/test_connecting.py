@@ -218,3 +218,49 @@ async def test_a_silent_name_server_holds_nobody_up(monkeypatch):
         speak.set()
     await asyncio.get_running_loop().run_in_executor(None, threads[0].join, 10)
     assert not threads[0].is_alive()
+
+
+async def test_silent_name_servers_take_so_many_threads_and_no_more(monkeypatch):
+    speak, threads = threading.Event(), []
+
+    def getaddrinfo(*asked, **how):
+        threads.append(threading.current_thread())
+        speak.wait(30)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))]
+
+    monkeypatch.setattr(connecting.socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(connecting, "_lookups", threading.BoundedSemaphore(3))
+    try:
+        async with Sender(DeliverySettings(plain_http=True, timeout_s=0.2)) as sender:
+            for number in range(3):
+                with pytest.raises(Undelivered, match="did not answer within"):
+                    await sender.post(f"http://silent-{number}.example/", {}, b"{}")
+            with pytest.raises(Undelivered, match="does not resolve"):
+                await sender.post("http://one-more.example/", {}, b"{}")
+            assert len(threads) == 3
+            speak.set()
+            for thread in threads:
+                await asyncio.get_running_loop().run_in_executor(None, thread.join, 10)
+            with pytest.raises(Undelivered, match="address of this machine"):  # there is room again
+                await sender.post("http://one-more.example/", {}, b"{}")
+    finally:
+        speak.set()
+    assert len(threads) == 4
+
+
+async def test_where_there_is_no_thread_to_be_had_a_lookup_fails_and_the_next_need_not(monkeypatch):
+    def start(thread):
+        raise RuntimeError("can't start new thread")
+
+    def getaddrinfo(*asked, **how):
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))]
+
+    monkeypatch.setattr(connecting.socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(connecting, "_lookups", threading.BoundedSemaphore(1))
+    async with Sender(DeliverySettings(plain_http=True)) as sender:
+        with monkeypatch.context() as patch:
+            patch.setattr(connecting.threading.Thread, "start", start)
+            with pytest.raises(Undelivered, match="does not resolve"):
+                await sender.post("http://hooks.example/", {}, b"{}")
+        with pytest.raises(Undelivered, match="address of this machine"):
+            await sender.post("http://hooks.example/", {}, b"{}")

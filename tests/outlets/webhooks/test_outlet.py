@@ -220,6 +220,32 @@ async def test_a_receiver_that_is_gone_is_left_alone(tmp_path, caplog):
         assert receiver.address in lines[0]
 
 
+async def test_several_posts_to_one_that_is_gone_are_one_line(tmp_path, caplog):
+    async with receiving() as receiver, place(tmp_path, delays_s=(3_600.0,)) as here:
+        receiver.status = 410
+        receiver.held.clear()
+        await here.add(webhook(receiver))
+        for _ in range(4):
+            await here.ended()
+        await receiver.until(4)
+        receiver.held.set()
+        await soon(lambda: _halted(here))
+        assert [letter.attempts for letter in await here.letters()] == [1] * 4
+        assert sum("webhook disabled" in record.getMessage() for record in caplog.records) == 1
+
+
+async def test_one_that_is_disabled_is_sent_nothing_though_its_delivery_has_not_ended_yet(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "LOOK_S", 3_600.0)
+    async with receiving() as receiver, place(tmp_path, delays_s=(3_600.0,)) as here:
+        await here.add(webhook(receiver))
+        Register(tmp_path, LOOPBACK).disable("default", "n", receiver.url, module.GONE)
+        await here.ended()
+        (attempt,) = await soon(here.attempts)
+        assert (attempt.taken, attempt.status) == (False, None)
+        assert "the webhook is disabled: the receiver answered 410 Gone" in attempt.error
+        assert receiver.messages == []
+
+
 async def _halted(here):
     standing = await here.standing()
     return standing is not None and not standing.running
@@ -245,6 +271,29 @@ async def test_of_one_that_is_removed_nothing_is_kept(tmp_path):
         job = await here.ended()
         await receiver.until(2)
         assert receiver.jobs[1:] == [job]
+
+
+async def test_of_one_that_is_removed_while_it_begins_nothing_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "LOOK_S", 3_600.0)
+    removing = []
+
+    class Raced(Register):
+        def all(self, workspace=None):
+            found = super().all(workspace)
+            while removing:
+                Register(tmp_path, LOOPBACK).remove("default", removing.pop())
+            return found
+
+    def raced(settings):
+        return Raced(settings.data_dir, settings.delivery)
+
+    async with receiving() as receiver, place(tmp_path, raced) as here:
+        removing.append("n")
+        await here.webhooks.changed(lambda: Register(tmp_path, LOOPBACK).add(webhook(receiver)))
+        assert removing == []
+        await here.webhooks.changed(lambda: None)
+        assert here.register.removed() == ()
+        assert await here.standing() is None
 
 
 async def test_what_could_not_be_forgotten_is_at_the_next_look(tmp_path, monkeypatch, caplog):

@@ -3,13 +3,14 @@
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
 from kyanite.config import DeliverySettings
-from kyanite.errors import ConfigError, InvalidRequest, QuotaExceeded
+from kyanite.errors import ConfigError, InvalidRequest, QuotaExceeded, StorageFull
 from kyanite.outlets.webhooks import register as module
 from kyanite.outlets.webhooks.definition import (
     KeptSecret,
@@ -101,6 +102,44 @@ def test_a_url_that_is_not_allowed_is_refused(tmp_path, url):
     with pytest.raises(InvalidRequest):
         register.change("w", "n", url=url)
     assert register.all() == [webhook()]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("tag", ("\udcff",)),
+        ("tag", ("",)),
+        ("tag", ("x",) * 101),
+        ("target", ("x" * 513,)),
+        ("name_prefix", "\ud800"),
+        ("name_prefix", "x" * 513),
+    ],
+)
+def test_what_could_not_be_read_again_is_not_written(tmp_path, field, value):
+    register = Register(tmp_path)
+    register.add(webhook("known"))
+    for put in (
+        lambda: register.add(replace(webhook(), **{field: value})),
+        lambda: register.change("w", "known", **{field: value}),
+    ):
+        with pytest.raises(InvalidRequest, match=rf"{field} is not as it should be"):
+            put()
+    assert Register(tmp_path).all() == [webhook("known")]
+
+
+def test_a_full_disk_is_told_and_changes_nothing(tmp_path, monkeypatch):
+    register = Register(tmp_path)
+    register.add(webhook())
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        with pytest.raises(StorageFull, match=r"webhooks\.json: No space"):
+            register.remove("w", "n")
+    assert register.all() == Register(tmp_path).all() == [webhook()]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["webhooks.json", "webhooks.lock"]
 
 
 def test_one_whose_url_is_no_longer_allowed_is_disabled_until_it_is(tmp_path):

@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from kyanite.config.settings import FINAL_TYPES, EventType
 from kyanite.errors import InvalidRequest
+from kyanite.outlets.webhooks.definition import Labels, NamePrefix, Payload, Url
 
 T = TypeVar("T")
 DEPTH_MAX = 100
@@ -93,6 +94,9 @@ class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     position: Annotated[int, Meta(ge=0, le=POSITION_MAX)]
 
 
+Time = Annotated[datetime, Meta(tz=True)]
+
+
 class LetterBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An event that a subscriber did not take: to be offered again at `due_time`, or without that a dead letter."""
 
@@ -104,8 +108,8 @@ class LetterBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     job_id: Annotated[str, Meta(min_length=1, max_length=128)]
     version: Annotated[int, Meta(ge=1, le=POSITION_MAX)]
     attempts: Annotated[int, Meta(ge=0, le=POSITION_MAX)]
-    first_time: datetime
-    due_time: datetime | None = None
+    first_time: Time
+    due_time: Time | None = None
     error: Annotated[str, Meta(max_length=1_000)] = ""
 
 
@@ -118,7 +122,7 @@ class AttemptBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     job_id: Annotated[str, Meta(min_length=1, max_length=128)]
     version: Annotated[int, Meta(ge=1, le=POSITION_MAX)]
     number: Annotated[int, Meta(ge=1, le=POSITION_MAX)]
-    time: datetime
+    time: Time
     latency_s: Annotated[float, Meta(ge=0)]
     taken: bool
     status: int | None = None
@@ -137,12 +141,7 @@ class SubscriberProgress(Position, frozen=True, kw_only=True, forbid_unknown_fie
     attempts: Annotated[tuple[AttemptBody, ...], Meta(max_length=1_000)] = ()
 
 
-Url = Annotated[str, Meta(min_length=1, max_length=2_048)]
-Label = Annotated[str, Meta(min_length=1, max_length=512)]
-Labels = Annotated[tuple[Label, ...], Meta(max_length=100)]
-NamePrefix = Annotated[str, Meta(max_length=512)]
 EventTypes = Annotated[tuple[EventType, ...], Meta(min_length=1, max_length=100)]
-Payload = Literal["standard", "cloudevents"]
 
 
 class WebhookBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -151,7 +150,7 @@ class WebhookBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     Without a `secret`, one is made: of the kind `v1` for HMAC-SHA256, or `v1a` for ed25519.
     """
 
-    name: Annotated[str, Meta(min_length=1, max_length=128, pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    name: str
     url: Url
     on: EventTypes = FINAL_TYPES
     target: Labels = ()

@@ -63,9 +63,9 @@ async def replay(request: web.Request) -> web.Response:
 
 
 async def _settled(request: web.Request) -> JobStore:
-    """Return the store, once it holds what deliveries have come to."""
+    """Return the store, once it holds what deliveries have come to, unless that can not be stored now."""
     host = request[WORKSPACE].host
-    await host.engine.subscriptions.ledger.flush()
+    await host.engine.subscriptions.ledger.settled()
     return host.storage.store
 
 

@@ -30,6 +30,9 @@ HOST: ContextVar[str | None] = ContextVar("kyanite_webhook_host", default=None)
 KEPT_S = 4.0
 """How long an unused connection is kept: less than servers keep theirs, so that none is used as it is closed."""
 RESOLVED_S = 10
+LOOKUPS_MAX = 256
+"""How many names may be looked up at once. Each takes a thread, for as long as a name server says nothing."""
+_lookups = threading.BoundedSemaphore(LOOKUPS_MAX)
 
 
 class Refused(OSError):
@@ -130,8 +133,16 @@ async def _system_lookup(host: str, port: int) -> Sequence[str]:
             error = caught
         except UnicodeError:
             error = OSError("no name of a host")
+        finally:
+            _lookups.release()
         with suppress(RuntimeError):  # the loop may be closed by now
             loop.call_soon_threadsafe(settle, found, error)
 
-    threading.Thread(target=look, name="kyanite-lookup", daemon=True).start()
+    if not _lookups.acquire(blocking=False):
+        raise OSError("too many names are being looked up")
+    try:
+        threading.Thread(target=look, name="kyanite-lookup", daemon=True).start()
+    except RuntimeError:  # there may be no more threads, or the interpreter ends
+        _lookups.release()
+        raise OSError("no thread is to be had") from None
     return await answer

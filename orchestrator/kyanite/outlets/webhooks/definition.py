@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 from yarl import URL
 
@@ -18,6 +18,10 @@ from kyanite.logs import HIDDEN
 SECRETS_MAX = 2
 """A new secret, and the one before it while receivers are told the new one."""
 
+Url = Annotated[str, Meta(min_length=1, max_length=2_048)]
+Label = Annotated[str, Meta(min_length=1, max_length=512)]
+Labels = Annotated[tuple[Label, ...], Meta(max_length=100)]
+NamePrefix = Annotated[str, Meta(max_length=512)]
 Payload = Literal["standard", "cloudevents"]
 State = Literal["active", "paused", "disabled"]
 
@@ -63,9 +67,9 @@ class Webhook(Struct, frozen=True, kw_only=True, omit_defaults=True):
     url: str
     secrets: tuple[KeptSecret, ...]
     on: tuple[EventType, ...] = FINAL_TYPES
-    target: tuple[str, ...] = ()
-    tag: tuple[str, ...] = ()
-    name_prefix: str = ""
+    target: Labels = ()
+    tag: Labels = ()
+    name_prefix: NamePrefix = ""
     payload: Payload = "standard"
     state: State = "active"
     reason: str = ""

@@ -146,8 +146,8 @@ class Webhooks:
 
     async def _follow(self, host: Host) -> None:
         engine = host.engine
+        removed = self.register.removed()  # looked at first: of one that goes in between, the next look will tell
         active = {(each.workspace, each.name): each for each in self.register.all() if each.state == "active"}
-        removed = self.register.removed()
         async with anyio.create_task_group() as group:
             for address, served in self._served.items():
                 if address in removed or _selection(active.get(address)) != _selection(served):
@@ -203,6 +203,8 @@ class Webhooks:
             webhook = self.register.get(workspace, name)
         except WebhookNotFound:
             raise Undelivered("the webhook was removed") from None
+        if webhook.state == "disabled":  # which the end of this delivery is still to follow
+            raise Undelivered(f"the webhook is disabled: {webhook.reason}")
         media, body = encoded(webhook, event, details, address=self._address(host))
         sent = self._signed(webhook, message_id(event), media, body, host)
         if trace := event.traceparent or details.traceparent:
@@ -214,13 +216,15 @@ class Webhooks:
             raise
 
     async def _disable(self, webhook: Webhook) -> None:
+        address = webhook.workspace, webhook.name
         told = {"webhook": webhook.name, "workspace": webhook.workspace, "host": webhook.origin}
         try:
-            await anyio.to_thread.run_sync(self.register.disable, webhook.workspace, webhook.name, webhook.url, GONE)
+            ended = await anyio.to_thread.run_sync(self.register.disable, *address, webhook.url, GONE)
         except (KyaniteError, OSError) as error:
             logger().error("webhook not disabled", **told, error=str(error))
             return
-        logger().warning("webhook disabled", **told, reason=GONE)
+        if ended:  # and not by another post that was under way
+            logger().warning("webhook disabled", **told, reason=GONE)
         self._news.set()  # not waited for: what ends the delivery waits for this
 
     def _signed(self, webhook: Webhook, message: str, media: str, body: bytes, host: Host) -> dict[str, str]:

@@ -24,7 +24,8 @@ from kyanite.folder import make_folder
 from kyanite.outlets.webhooks.definition import State, Webhook, WebhookConfigured, WebhookExists, WebhookNotFound
 from kyanite.outlets.webhooks.guard import checked_url
 from kyanite.outlets.webhooks.secret import parse
-from kyanite.private_file import write_private
+from kyanite.private_file import open_lock, write_private
+from kyanite.stores.seam import mapped
 
 FILE = "webhooks.json"
 LOCK = "webhooks.lock"
@@ -124,8 +125,9 @@ class Register:
     # Changing ---------------------------------------------------------------------------------------------------------
 
     def add(self, webhook: Webhook) -> Webhook:
-        """Take one in. Raises `InvalidRequest` for its URL, `WebhookExists`, `QuotaExceeded`, `OSError`."""
+        """Take one in. Raises `InvalidRequest` naming the field, `WebhookExists`, `QuotaExceeded`, `StorageFull`."""
         checked_url(webhook.url, self.delivery)
+        _check_fields(webhook)
         address = webhook.workspace, webhook.name
         with self._changing() as draft:
             known = draft.webhooks.keys() | self._configured.keys()
@@ -150,15 +152,22 @@ class Register:
                 new = replace(new, reason="")
             if "url" in changes or changes.get("state") == "active":
                 checked_url(new.url, self.delivery)
+            if changes.keys() - {"state"}:
+                _check_fields(new)
             self._put(draft, new)
         return self.get(workspace, name)
 
-    def disable(self, workspace: str, name: str, url: str, reason: str) -> None:
-        """Have it not be served any more, as long as it has this URL and until it is made active again."""
+    def disable(self, workspace: str, name: str, url: str, reason: str) -> bool:
+        """Have it not be served any more, as long as it has this URL and until it is made active again.
+
+        Return whether it was served until now. Raises `WebhookNotFound`.
+        """
         with self._changing() as draft:
             old = self._stored(draft, workspace, name)
-            if (old.url, old.state) == (url, "active"):
+            served = (old.url, old.state) == (url, "active")
+            if served:
                 self._put(draft, replace(old, state="disabled", reason=reason))
+        return served
 
     def rotate(self, workspace: str, name: str, text: str, now: datetime) -> Webhook:
         """Give it a new secret, beside which the one before it goes on signing for a while.
@@ -233,7 +242,7 @@ class Register:
     def _changing(self) -> Iterator[Draft]:
         """Hand out what the file holds, while no other process changes it, and store what became of it."""
         make_folder(self.folder)
-        lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = open_lock(self.folder / LOCK)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             before = self._look().content
@@ -241,9 +250,19 @@ class Register:
             yield draft
             after = draft.content()
             if after != before:
-                write_private(Path(self._file), msgspec.json.format(msgspec.json.encode(after)))
+                with mapped(self._file):
+                    write_private(Path(self._file), msgspec.json.format(msgspec.json.encode(after)))
         finally:
             os.close(lock)
+
+
+def _check_fields(webhook: Webhook) -> None:
+    """Raise `InvalidRequest` for what could not be read again."""
+    for each in msgspec.structs.fields(Webhook):
+        try:
+            msgspec.json.decode(msgspec.json.encode(getattr(webhook, each.name)), type=each.type)
+        except ValueError as error:  # what msgspec raises, and half a character of a command line
+            raise InvalidRequest(each.name, f"is not as it should be: {error}") from None
 
 
 def _read(path: Path) -> Content:
