@@ -22,6 +22,7 @@ READING_TIME_S = counts(quick=5, ci=8, soak=120)
 PATIENCE_S = 60
 """How much longer it may take to come up, to make a failure small, and to tell of it."""
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
+JSON = "application/json"
 NOWHERE = "http://127.0.0.1:9"
 CONFIG = """\
 seed = {seed}
@@ -60,6 +61,8 @@ def fuzzer():
 @pytest.mark.timeout(TIME_S + 2 * PATIENCE_S + INSTALL_S)
 def test_it_answers_as_its_page_says(tmp_path, fuzzer):
     with keyed(tmp_path, Scope.ADMIN) as running:
+        # The page's example of a replay names it; a name that is made up is that of no subscriber.
+        assert running.ask("/v1/cursors/example", "PUT", b'{"position": 0}', content_type=JSON)[0] == 200
         report = fuzzed(running, fuzzer, TIME_S)
         check_sound(running)
     accepted = {
