@@ -53,7 +53,9 @@ class Terminal:
 
     def _env(self) -> dict[str, str]:
         kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("KYANITE_", "PYTHON", "PIP_"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("KYANITE_", "PYTHON", "PYTEST_", "PIP_"))
         }
         return kept | {
             "PATH": f"{self._bin}{os.pathsep}{os.environ['PATH']}",

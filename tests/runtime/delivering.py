@@ -122,14 +122,28 @@ class Place:
         return self.subscriptions.running("default", "billing")
 
 
-def virtually(scenario, seed=1):
+class BusyLoop(SimulationLoop):
+    """One on which time passes while code runs: from `at_s` on, the so-manyth look at the clock finds a second gone."""
+
+    def __init__(self, at_s, looks):
+        super().__init__(1)
+        self._at_s, self._looks = at_s, looks
+
+    def time(self):
+        if self._now >= self._at_s:
+            self._looks -= 1
+            self._now += self._looks == 0
+        return self._now
+
+
+def virtually(scenario, seed=1, loop=None):
     """Run a scenario with a fresh place, and nothing left behind."""
 
     async def main():
         place = Place()
         await scenario(place)
 
-    loop = SimulationLoop(seed)
+    loop = loop or SimulationLoop(seed)
     run(loop, main())
     assert loop.faults == []
 

@@ -95,3 +95,14 @@ async def test_labels_are_those_of_the_row_and_of_a_purged_job_those_of_its_even
     assert await log.feed.backlog.ended_at(("a", "kept")) is None
     with pytest.raises(JobNotFound):
         await log.feed.backlog.ended_at(("b", "kept"))
+
+
+async def test_a_job_that_is_submitted_while_it_is_looked_for_has_not_ended():
+    class Late(FaultyStore):
+        async def get(self, workspace, job_id):
+            row = await super().get(workspace, job_id)
+            await log.record("a", "j", born("a", "j"))
+            return row
+
+    log = LiveLog(Late())
+    assert await log.feed.backlog.ended_at(("a", "j")) is None

@@ -9,7 +9,7 @@ import pytest
 from kyanite.core.events import Submitted
 from kyanite.errors import StoreUnavailable, Undelivered
 from kyanite.ports import Manner
-from tests.runtime.delivering import DAY_S, DOWN, NAME, ORDERLY, Endpoint, Place, virtually
+from tests.runtime.delivering import DAY_S, DOWN, NAME, ORDERLY, BusyLoop, Endpoint, Place, virtually
 
 
 def test_what_is_not_taken_is_offered_after_each_delay_and_then_given_up():
@@ -28,6 +28,22 @@ def test_what_is_not_taken_is_offered_after_each_delay_and_then_given_up():
             assert [(each.number, each.taken, each.status) for each in log] == [(n, False, 503) for n in (3, 2, 1)]
 
     virtually(scenario)
+
+
+@pytest.mark.parametrize("looks", range(1, 25))
+def test_what_comes_due_in_the_midst_of_anything_is_offered(looks):
+    async def scenario(place):
+        endpoint = Endpoint(DOWN, None)
+        async with place.opened():
+            place.listen(endpoint)
+            await place.subscriptions.begun()
+            await place.job("a")
+            await anyio.sleep(9.5)
+            await place.job("b")
+            await anyio.sleep(DAY_S)
+            assert sorted(endpoint.positions) == [1, 1, 2]
+
+    virtually(scenario, loop=BusyLoop(9.5, looks))
 
 
 def test_jitter_shortens_by_at_most_its_part():

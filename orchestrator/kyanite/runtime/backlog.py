@@ -74,7 +74,8 @@ class Backlog:
         story = await self._events(0, STORY_MAX, address)
         if not story:
             raise JobNotFound(address[1])
-        return next(event.position for event in reversed(story) if isinstance(event, FINAL_EVENTS))
+        ends = [event.position for event in story if isinstance(event, FINAL_EVENTS)]
+        return ends[0] if ends else None  # without an end, it was submitted just now, after its row was looked for
 
     async def head(self) -> int:
         """Return the position of the newest event in the log."""

@@ -241,7 +241,8 @@ class Delivery:
         """Offer what can be, see to it that the next time is not missed, and notice the end."""
         if self._group is None:
             return
-        while (item := self._next()) is not None:
+        now_s = self._loop.time()  # read once: what comes due in between would be neither offered nor waited for
+        while (item := self._next(now_s)) is not None:
             self._group.start_soon(self._work, item)
         if self._timer is not None:
             self._timer.cancel()
@@ -249,13 +250,12 @@ class Delivery:
         due_s = self._due_s()
         if self._ended(due_s):
             self._done.set()
-        elif due_s is not None and due_s > self._loop.time():
+        elif due_s is not None and due_s > now_s:
             self._timer = self._loop.call_at(due_s, self._go_on)
         if not self._is_full():
             self._room.set()
 
-    def _next(self) -> Item | None:
-        now_s = self._loop.time()
+    def _next(self, now_s: float) -> Item | None:
         if self._halted or now_s < self._rests_until_s:
             return None
         return self._mailbox.take(now_s, 1 if self._failures >= TIRED_AFTER else None)
@@ -281,7 +281,7 @@ class Delivery:
             if self._loop.time() >= turn_ends_s:
                 await asyncio.sleep(0)
                 turn_ends_s = self._loop.time() + TURN_S
-            offered = self._next()
+            offered = self._next(self._loop.time())
         self._go_on()
 
     async def _offer(self, item: Item) -> None:
@@ -366,8 +366,10 @@ class Delivery:
         return delay_s(self._failures - TIRED_AFTER + 1, TIRED, self._random())
 
     async def _event(self, item: Item) -> Event:
-        story = await self._shelf.events(item.version - 1, 1, (item.workspace, item.job_id))
-        return next(event for event in story if event.version == item.version)
+        for event in await self._shelf.events(item.version - 1, 1, (item.workspace, item.job_id)):
+            if event.version == item.version:
+                return event
+        raise StoreCorrupt(f"event {item.version} of {item.job_id} is not in the log")
 
     async def _row(self, event: Event) -> JobDetails:
         """Return the job's row; of a purged job, what its events say."""
