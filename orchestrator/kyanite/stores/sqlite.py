@@ -33,6 +33,7 @@ from kyanite.stores.filing import misfiled
 from kyanite.stores.letters import LETTERS_SINCE
 from kyanite.stores.lock import lock
 from kyanite.stores.queries import migrations
+from kyanite.stores.rows import Rows
 from kyanite.stores.seal import checked
 from kyanite.stores.seam import FULL, mapped, readable, result_code
 from kyanite.stores.select import count_statement, page_statement, session_statement
@@ -75,6 +76,7 @@ class SQLiteStore(JobStore):
         self._reading: ThreadPoolExecutor | None = None
         self._readers: list[Connection] = []
         self._own = threading.local()
+        self._jobs = Rows(SQL["get_job"], self._begin_read, self.path)
 
     async def open(self, *, read_only: bool = False, endpoint: str | None = None) -> None:
         """Lock the file and migrate it, or, read-only, leave both to its owner."""
@@ -138,8 +140,8 @@ class SQLiteStore(JobStore):
         return positions
 
     async def get(self, workspace: str, job_id: str) -> JobDetails | None:
-        """Read one row."""
-        rows = await self._rows(SQL["get_job"], (workspace, job_id))
+        """Read one row, with others that are asked for."""
+        rows = await self._jobs.of(workspace, job_id)
         return readable(decode_details, rows[0][0]) if rows else None
 
     async def page(self, query: JobQuery) -> list[JobDetails]:
@@ -272,7 +274,10 @@ class SQLiteStore(JobStore):
         return await self._read(lambda connection: list(connection.execute(statement, parameters)))
 
     async def _read(self, action: Callable[[Connection], T]) -> T:
-        return await self._in(self._reading, lambda: action(self._reader()))
+        return await self._begin_read(action)
+
+    def _begin_read(self, action: Callable[[Connection], T]) -> asyncio.Future[T]:
+        return self._in(self._reading, lambda: action(self._reader()))
 
     def _reader(self) -> Connection:
         connection: Connection | None = getattr(self._own, "connection", None)
@@ -288,7 +293,7 @@ class SQLiteStore(JobStore):
             self._own.connection = connection
         return connection
 
-    async def _in(self, pool: ThreadPoolExecutor | None, action: Callable[[], T]) -> T:
+    def _in(self, pool: ThreadPoolExecutor | None, action: Callable[[], T]) -> asyncio.Future[T]:
         if pool is None:
             raise WorkspaceClosed(str(self.path))
 
@@ -296,7 +301,7 @@ class SQLiteStore(JobStore):
             with mapped(self.path):
                 return action()
 
-        return await asyncio.get_running_loop().run_in_executor(pool, guarded)
+        return asyncio.get_running_loop().run_in_executor(pool, guarded)
 
 
 def schema_version(connection: Connection) -> int:
