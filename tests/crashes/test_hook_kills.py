@@ -6,8 +6,8 @@ import pytest
 from tests.bench.hooks.killed import run
 from tests.reliability import counts, record
 
-JOBS = counts(quick=150, ci=2_000, soak=10_000)
-KILLS = counts(quick=3, ci=8, soak=20)
+JOBS = counts(quick=150, ci=1_200, soak=10_000)
+KILLS = counts(quick=3, ci=6, soak=20)
 
 
 @pytest.mark.timeout(counts(quick=60, ci=200, soak=900))

@@ -34,7 +34,7 @@ def received(jobs, seen=None, receivers=(0.3,), kinds=("plain",), **options):
 
 @pytest.mark.timeout(counts(quick=60, ci=200, soak=3_600))
 def test_every_final_event_is_heard_whatever_fails():
-    seeds, jobs = counts(quick=4, ci=20, soak=200), 500
+    seeds, jobs = counts(quick=4, ci=12, soak=200), 500
     heard = repeated = lives = dead = 0
     for seed in range(seeds):
         seen = []
