@@ -100,7 +100,7 @@ $(PEERS_READY): | $(READY)
 
 REPORT := build/reliability.jsonl
 PROOFS := tests/simulation tests/crashes tests/power_loss tests/fuzz tests/resources tests/models tests/mutation tests/http/robustness
-COVERED := tests/core tests/runtime tests/stores tests/models tests/testing tests/optimization tests/plots/test_job.py
+COVERED := tests/core tests/faces tests/runtime tests/stores tests/models tests/testing tests/optimization tests/plots/test_job.py
 FLOORS := --include='*/kyanite/core/*,*/kyanite/runtime/*'
 
 .PHONY: coverage

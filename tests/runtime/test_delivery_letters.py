@@ -344,3 +344,22 @@ def test_one_that_refuses_a_kind_of_job_for_days_goes_on_hearing_of_the_others()
             assert len(await place.letters(dead=False, limit=10_000)) == 1.5 * deliveries.ITEMS_MAX
 
     virtually(scenario)
+
+
+def test_a_letter_about_what_is_not_in_the_log_is_a_dead_letter_in_the_end():
+    async def scenario(place):
+        await place.job("job 0")
+        await place.store.settle(
+            Settlement(cursors=(Cursor(NAME, 1, START),), letters=(letter_at(1, version=7),)),
+        )
+        endpoint = Endpoint()
+        async with place.opened():
+            place.listen(endpoint)
+            await place.subscriptions.begun()
+            await anyio.sleep(DAY_S)
+            (letter,) = await place.letters()
+        assert letter.dead
+        assert "event 7 of job 0 is not in the log" in letter.error
+        assert endpoint.calls == []
+
+    virtually(scenario)
