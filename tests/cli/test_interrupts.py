@@ -1,4 +1,5 @@
 import os
+import pydoc
 import signal
 import subprocess
 import sys
@@ -7,7 +8,10 @@ import anyio
 import pytest
 
 from kyanite import Workspace
-from kyanite.cli.exits import Exit
+from kyanite.cli.exits import Exit, Stop
+from kyanite.cli.interrupts import run
+from kyanite.cli.opening import reading
+from kyanite.cli.session import Session
 from tests.cli.places import ENDLESS, PROBLEM, child, leftovers, until
 
 SIGNALS = [(signal.SIGINT, Exit.INTERRUPTED), (signal.SIGTERM, Exit.TERMINATED)]
@@ -96,6 +100,77 @@ def test_between_two_loops(call, tmp_path, monkeypatch):
 
     monkeypatch.setattr("kyanite.cli.listing.reading", interrupted)
     assert call("job", "list") == (Exit.INTERRUPTED, "", "kyanite: interrupted; nothing was submitted or changed\n")
+
+
+def test_what_is_raised_in_a_destructor_is_lost_but_not_the_signal(call, jobs, monkeypatch):
+    """Python prints it, and goes on."""
+    lost = []
+
+    class Thing:
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def destructive(*arguments):
+        Thing()
+        return reading(*arguments)
+
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: lost.append(unraisable.exc_type))
+    monkeypatch.setattr("kyanite.cli.listing.reading", destructive)
+    code, out, err = call("job", "list", "--data-dir", jobs[0])
+    assert lost == [KeyboardInterrupt]
+    assert (code, out, err) == (Exit.INTERRUPTED, "", "kyanite: interrupted; nothing was submitted or changed\n")
+
+
+def test_an_error_that_comes_first_is_told_and_nothing_else_begins():
+    """Else whoever knows what to do about the error would go on, and the signal would be lost."""
+    session, begun = Session(), []
+
+    async def failing():
+        os.kill(os.getpid(), signal.SIGINT)
+        raise LookupError
+
+    async def following():
+        begun.append(True)
+
+    handlers = [signal.getsignal(number) for number, _ in SIGNALS]
+    with pytest.raises(LookupError):
+        run(failing, session)
+    with pytest.raises(Stop, match=r"^interrupted; nothing was submitted or changed$") as stopped:
+        run(following, session)
+    assert stopped.value.code == Exit.INTERRUPTED
+    assert begun == []
+    assert [signal.getsignal(number) for number, _ in SIGNALS] == handlers
+
+
+MOMENTS = {
+    "the loop is made": ("asyncio.events.new_event_loop", "before"),
+    "the loop closes": ("asyncio.unix_events._UnixSelectorEventLoop.close", "before"),
+    "the loop has closed": ("asyncio.unix_events._UnixSelectorEventLoop.close", "after"),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_around_the_loop(monkeypatch, moment, number, code):
+    name, when = MOMENTS[moment]
+    real, sent = pydoc.locate(name), []
+
+    def patched(*arguments):
+        try:
+            if when == "before":
+                sent.append(os.kill(os.getpid(), number))
+            return real(*arguments)
+        finally:
+            if when == "after":
+                sent.append(os.kill(os.getpid(), number))
+
+    async def done():
+        return "done"
+
+    monkeypatch.setattr(name, patched)
+    with pytest.raises(Stop, match=r"^interrupted; ") as stopped:
+        run(done, Session())
+    assert (stopped.value.code, sent) == (code, [None])
 
 
 LATE = """

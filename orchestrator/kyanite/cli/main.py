@@ -30,19 +30,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _called(arguments: list[str]) -> int:
-    before = signal.signal(signal.SIGTERM, _terminated)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         return _call(arguments)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # nobody above would do better
         return _explain(error)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _call(arguments: list[str]) -> int:
     from click.exceptions import Exit as ClickExit
 
-    from kyanite.cli.exits import Exit, Stop
     from kyanite.cli.root import root
     from kyanite.cli.session import Session
 
@@ -50,13 +51,21 @@ def _call(arguments: list[str]) -> int:
     if COMPLETION in os.environ:
         return _complete(os.environ[COMPLETION])
     session = Session()
+
+    def interrupted(number: int, frame: object) -> NoReturn:
+        del frame
+        session.signals.append(number)  # what is raised may be lost, for instance in a destructor, but this is not
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupted)
+    signal.signal(signal.SIGTERM, interrupted)
     try:
         with root.make_context(PROGRAM, arguments, obj=session) as context:
             code = root.invoke(context)
     except ClickExit as done:
         code = done.exit_code
     except KeyboardInterrupt:
-        raise Stop(f"interrupted; {session.left()}", Exit.INTERRUPTED) from None
+        raise session.interrupted() from None
     sys.stdout.flush()
     return int(code or 0)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from kyanite.cli.exits import Stop
 
 if TYPE_CHECKING:
     from kyanite.config import Resolved
@@ -41,6 +44,19 @@ class Session:
     """The address of the daemon that does what is asked for, once it is clear that one does."""
     left: Callable[[], str] = nothing_left
     """Says what a Ctrl-C that came now has left behind; asked when the workspace is closed."""
+    signals: list[int] = field(default_factory=list)
+    """The signals that asked for the end."""
+    _told: bool = False
+
+    @property
+    def ends(self) -> bool:
+        """Whether a signal has come, so that nothing more is begun but looking at what is left."""
+        return bool(self.signals) and not self._told
+
+    def interrupted(self) -> Stop:
+        """Return what ends the command after a signal, having looked at what is left."""
+        self._told = True
+        return Stop(f"interrupted; {self.left()}", 128 + (self.signals or [signal.SIGINT])[0])
 
     def say(self, text: str) -> None:
         """Talk to the person at the terminal: on stderr, and not at all with --quiet."""
