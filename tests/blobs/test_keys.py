@@ -1,3 +1,5 @@
+import sys
+import unicodedata
 from contextlib import suppress
 from pathlib import Path
 
@@ -99,6 +101,21 @@ def test_the_problem_is_named(key, problem):
     with pytest.raises(InvalidRequest) as refused:
         safe_key(key)
     assert f"key {problem}" in str(refused.value)
+
+
+def test_characters_that_are_not_seen_are_refused_and_no_others():
+    def refused(text):
+        try:
+            safe_key(f"w/c/a{text}b")
+        except InvalidRequest as error:
+            return any(kind in str(error) for kind in ("a control character", "half a surrogate", "a line break"))
+        return False
+
+    seen, unseen = [], []
+    for character in map(chr, range(sys.maxunicode + 1)):
+        (unseen if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} else seen).append(character)
+    assert all(map(refused, unseen))
+    assert not any(refused("".join(seen[at : at + 200])) for at in range(0, len(seen), 200))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ URI_LENGTH_MAX = len(SCHEME) + 3 * KEY_BYTES_MAX
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*(?:/[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*){2,}")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _UNSEEN = {"Cc": "a control character", "Cs": "half a surrogate pair", "Zl": "a line break", "Zp": "a line break"}
+# All characters of these categories; Unicode adds none to them any more.
+_UNSEEN_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 
 
 def safe_key(key: str) -> str:
@@ -83,9 +85,8 @@ def _matches(key: str) -> bool:
 
 
 def _problem(key: str) -> str | None:
-    for character in key[:KEY_BYTES_MAX]:  # a key that goes on is refused for that
-        if kind := _UNSEEN.get(unicodedata.category(character)):
-            return f"must not contain {kind}"
+    if unseen := _UNSEEN_CHARACTER.search(key, 0, KEY_BYTES_MAX):  # a key that goes on is refused for that
+        return f"must not contain {_UNSEEN[unicodedata.category(unseen[0])]}"
     if "\\" in key:
         return "must not contain a backslash"
     if len(key) > KEY_BYTES_MAX or len(key.encode()) > KEY_BYTES_MAX:
