@@ -13,21 +13,23 @@ from kyanite.http.keys import Keys
 from kyanite.http.native.operations import OPERATIONS
 from kyanite.http.scopes import Scope
 from tests.http.robustness.places import daemon
-from tests.reliability import FORM, counts, record
+from tests.reliability import counts, record
 from tests.sdk_environments import PATIENCE_S as INSTALL_S
 from tests.sdk_environments import interpreter
 
-TIME_S = counts(quick=10, ci=30, soak=1_080)
-READING_TIME_S = counts(quick=5, ci=8, soak=120)
-PATIENCE_S = 60
-"""How much longer it may take to come up, to make a failure small, and to tell of it."""
+EXAMPLES = counts(quick=1, ci=15, soak=1_000)
+"""Of each operation, besides those on the page and those that cover its schema."""
+READING_EXAMPLES = counts(quick=1, ci=8, soak=120)
+PATIENCE_S = counts(quick=120, ci=300, soak=10_800)
+"""How long it may take, with making a failure small and telling of it."""
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 JSON = "application/json"
 NOWHERE = "http://127.0.0.1:9"
 CONFIG = """\
 seed = {seed}
-max-time = {time_s}
 continue-on-failure = true
+[generation]
+max-examples = {examples}
 [cache]
 enabled = false
 [output.truncation]
@@ -58,12 +60,12 @@ def fuzzer():
     return interpreter("schemathesis.lock")
 
 
-@pytest.mark.timeout(TIME_S + 2 * PATIENCE_S + INSTALL_S)
+@pytest.mark.timeout(PATIENCE_S + INSTALL_S)
 def test_it_answers_as_its_page_says(tmp_path, fuzzer):
     with keyed(tmp_path, Scope.ADMIN) as running:
         # The page's example of a replay names it; a name that is made up is that of no subscriber.
         assert running.ask("/v1/cursors/example", "PUT", b'{"position": 0}', content_type=JSON)[0] == 200
-        report = fuzzed(running, fuzzer, TIME_S)
+        report = fuzzed(running, fuzzer, EXAMPLES)
         check_sound(running)
     accepted = {
         name for name, phases in report["valid_rates"].items() if any(each["accepted"] for each in phases.values())
@@ -71,19 +73,18 @@ def test_it_answers_as_its_page_says(tmp_path, fuzzer):
     # A callback takes a token that nobody can guess.
     meant = {title(each) for each in called() if each.scope is not Scope.OPERATE and not each.unread}
     assert accepted <= meant, "an operator's operation has answered an administrator"
-    assert FORM == "quick" or accepted == meant, f"never anything but refused: {meant - accepted}"
-    assert len(accepted) > len(meant) // 2
+    assert accepted == meant, f"never anything but refused: {meant - accepted}"
     number, operations = report["test_cases"]["generated"], len(called())
     figure = f"{number:,} requests to {operations} operations by schemathesis: no answer but those the page foretells"
     record("The native API answers as its OpenAPI page says, and never 5xx", figure, inputs=number, seed=SEED)
 
 
-@pytest.mark.timeout(READING_TIME_S + 2 * PATIENCE_S + INSTALL_S)
+@pytest.mark.timeout(PATIENCE_S + INSTALL_S)
 def test_a_key_that_reads_does_nothing_else(tmp_path, fuzzer):
     above = [each.name for each in called() if each.scope is not None and each.scope > Scope.READ]
     assert {"submitJob", "deleteJob", "createKey", "listSettings"} <= set(above)
     with keyed(tmp_path, Scope.READ) as running:
-        report = fuzzed(running, fuzzer, READING_TIME_S, REFUSING.format(above=json.dumps(above)))
+        report = fuzzed(running, fuzzer, READING_EXAMPLES, REFUSING.format(above=json.dumps(above)))
         check_sound(running)
         assert json.loads(running.ask("/v1/counts")[1]) == {"count": 0}
     assert {"GET /v1", "GET /v1/jobs"} <= report["valid_rates"].keys()
@@ -113,13 +114,13 @@ def check_sound(running):
     assert b'"level": "error"' not in log
 
 
-def fuzzed(running, fuzzer, time_s, more=""):
-    """Call the daemon for so long; return the fuzzer's report, in which nothing is wrong."""
+def fuzzed(running, fuzzer, examples, more=""):
+    """Call each operation with so many examples; return the fuzzer's report, in which nothing is wrong."""
     (key,) = running.key.values()
     streams = [each.name for each in OPERATIONS if each.streams]
     pages = [each.name for each in OPERATIONS if each.scope is None]
     config, report = running.folder / "schemathesis.toml", running.folder / "report.json"
-    text = CONFIG.format(seed=SEED, time_s=time_s, streams=json.dumps(streams), pages=json.dumps(pages))
+    text = CONFIG.format(seed=SEED, examples=examples, streams=json.dumps(streams), pages=json.dumps(pages))
     config.write_text(text + more)
     command = [fuzzer, "-m", "schemathesis.cli", "--config-file", config, "run", f"{running.address}/v1/openapi.json"]
     call = subprocess.run(
@@ -128,7 +129,7 @@ def fuzzed(running, fuzzer, time_s, more=""):
         env=environment(KYANITE_API_KEY=key),
         capture_output=True,
         text=True,
-        timeout=time_s + PATIENCE_S,
+        timeout=PATIENCE_S,
         check=False,
     )
     said = call.stdout
@@ -136,8 +137,7 @@ def fuzzed(running, fuzzer, time_s, more=""):
     told = json.loads(report.read_text())
     assert told["complete"]
     assert told["operations"]["selected"] == len(called())
-    assert told["operations"]["tested"] > len(called()) // 2
-    assert FORM == "quick" or told["operations"]["tested"] == len(called()), "there was no time for all"
+    assert told["operations"]["tested"] == len(called())
     assert not told["errors"]
     return told
 

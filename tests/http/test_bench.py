@@ -8,20 +8,23 @@ from tests.bench import page
 from tests.bench.http import __main__ as bench
 from tests.bench.http.processes import Child
 
+FIRST = {
+    "jobs": ["1", "16", "128"],
+    "submits": ["1", "16", "128"],
+    "transfers": ["upload", "upload", "download", "download"],
+}
+"""What rows begin with, in groups where that is worth a look."""
 
-def test_every_group_is_measured(capsys, tmp_path):
-    assert bench.main(["--quick", "--dir", str(tmp_path)]) == 0
+
+@pytest.mark.parametrize("group", bench.GROUPS)
+def test_every_group_is_measured(capsys, tmp_path, group):
+    assert bench.main([group, "--quick", "--dir", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     starts = [line.split(":")[0] for line in printed.splitlines() if line and not line.startswith(" ")]
-    assert starts == ["quick", *bench.GROUPS]
-    rows = [line.split() for line in printed.splitlines() if line.startswith("  ")]
-    assert [row[0] for row in rows if row[0].isdigit()] == ["1", "16", "128"] * 2
-    assert [row[:2] for row in rows if row[0] in {"upload", "download"}] == [
-        ["upload", "16.00"],
-        ["upload", "in"],
-        ["download", "16.00"],
-        ["download", "in"],
-    ]
+    assert starts == ["quick", group]
+    rows = [line.split()[0] for line in printed.splitlines() if line.startswith("  ")]
+    assert rows
+    assert [row for row in rows if row in FIRST.get(group, ())] == FIRST.get(group, [])
     assert not list(tmp_path.iterdir())
 
 

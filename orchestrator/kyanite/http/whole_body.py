@@ -1,9 +1,9 @@
-"""Bodies that are read as a whole: each bounded and within a time, and all of them together bounded in memory."""
+"""Bodies as they come, and those read as a whole: each bounded and within a time, all together bounded in memory."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 
 import anyio
 from aiohttp import web
@@ -49,13 +49,27 @@ def room_for(request: web.Request, size: int) -> AbstractContextManager[None]:
     return bodies.held(request.get(CLIENT, f"address {request.remote}"), size, TooManyBodies(most))
 
 
+@contextmanager
+def incoming(request: web.BaseRequest) -> Iterator[None]:
+    """Within it, what comes is read. Raises `ConnectionError` when the client goes away, however aiohttp puts that.
+
+    Once it has woken a reader for the end of a chunk, it tells that the connection was lost by a `RuntimeError`.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if request.transport is not None:
+            raise
+        raise ConnectionResetError("the connection was lost") from error
+
+
 async def _read(request: web.Request) -> bytes:
     """Return the body, which the request keeps for whoever asks again."""
     if request.content.is_eof():
         return await request.read()
     patience_s = request.app[SERVICE].settings.server.request_patience_s
     try:
-        with anyio.fail_after(patience_s):
+        with anyio.fail_after(patience_s), incoming(request):
             return await request.read()
     except TimeoutError:
         raise RequestTimeout(f"it did not come within {patience_s:g} seconds") from None

@@ -17,6 +17,8 @@ from tests.runtime.places import settings
 
 EVERY = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 
+IN_PATHS = [operation for operation in OPERATIONS if operation.path_parameters and operation.name != "callBack"]
+
 
 def called(operation):
     """What a client sends."""
@@ -90,13 +92,27 @@ async def test_there_is_nothing_at_another_path(path):
         await refused(client, 404, "NotFound", "GET", path)
 
 
-async def test_parts_of_a_path_are_short_and_printable():
+@pytest.mark.parametrize("operation", IN_PATHS, ids=lambda operation: operation.name)
+async def test_parts_of_a_path_are_short_and_printable(operation):
     async with served() as (_, client):
-        for part in ("x" * 261, "a%0Ab", "a%7Fb", "%E2%80%AE"):
-            url = URL(f"http://{client.host}:{client.port}/v1/jobs/{part}", encoded=True)
-            async with client.session.get(url) as answer:
-                problem = await answer.json(content_type=None)
-            assert (answer.status, problem["field"]) == (422, "job_id")
+        for wrong in operation.path_parameters:
+            for part in ("x" * 1_025, "a%0Ab", "a%7Fb", "%E2%80%AE"):
+                parts = {name: part if name == wrong else "ok" for name in operation.path_parameters}
+                path = operation.plain_path.format_map(parts)
+                url = URL(f"http://{client.host}:{client.port}{path}", encoded=True)
+                async with client.session.request(operation.method, url) as answer:
+                    problem = await answer.json(content_type=None)
+                assert (answer.status, problem["field"]) == (422, wrong), path
+
+
+@pytest.mark.parametrize("operation", IN_PATHS, ids=lambda operation: operation.name)
+async def test_whatever_stands_in_a_path_is_answered_as_the_table_says(operation):
+    async with served() as (_, client):
+        for part in ("%7Bx%7D", "%25", "%3F%23", "..", "%2E%2E", "%5C", "C:", "%20", "%F0%9F%A6%86"):
+            path = operation.plain_path.format_map(dict.fromkeys(operation.path_parameters, part))
+            url = URL(f"http://{client.host}:{client.port}{path}", encoded=True)
+            async with client.session.request(operation.method, url) as answer:
+                assert answer.status in statuses(operation), path
 
 
 async def test_a_body_is_not_waited_for_for_ever():

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from kyanite.http.gateway.faults import Fault
 from kyanite.http.service import SERVICE
-from kyanite.http.whole_body import room_for
+from kyanite.http.whole_body import incoming, room_for
 
 SLOWEST_BYTES_PER_S = 1024
 """What a client owes us in the long run. Every byte that it sends earns it time, and pauses are bounded besides."""
@@ -60,7 +60,7 @@ async def _chunks(request: web.BaseRequest, patience_s: float) -> AsyncIterator[
         credit_s = patience_s + size / SLOWEST_BYTES_PER_S - waited_s
         begun_s = anyio.current_time()
         try:
-            with anyio.fail_after(min(patience_s, credit_s)):
+            with anyio.fail_after(min(patience_s, credit_s)), incoming(request):
                 chunk = await request.content.readany()  # to ask for so much would have so much buffered
         except TimeoutError:
             raise Fault(408, "OperationTimedOut", f"the body came too slowly: {size} bytes so far") from None

@@ -10,7 +10,7 @@ from kyanite.http.answers import failure
 from kyanite.http.callbacks import Tokens
 from kyanite.http.rates import Rates
 from kyanite.http.service import SERVICE, Service
-from kyanite.http.whole_body import RequestTimeout
+from kyanite.http.whole_body import RequestTimeout, incoming
 from kyanite.runtime.records import Address
 
 BODY_BYTES_MAX = 64 << 10
@@ -96,7 +96,7 @@ async def _drop_body(request: web.Request, patience_s: float) -> None:
     stated, size = request.content_length or 0, 0
     if stated <= BODY_BYTES_MAX:
         try:
-            with anyio.fail_after(patience_s):
+            with anyio.fail_after(patience_s), incoming(request):
                 while size <= BODY_BYTES_MAX and (chunk := await request.content.readany()):
                     size += len(chunk)
         except TimeoutError:

@@ -39,7 +39,8 @@ from kyanite.ports import Blob
 from kyanite.runtime.quotas import Usage
 
 _CHANGED, _KNOWN = ("If-Match",), ("If-None-Match",)
-_JOB, _NAME = "/v1/jobs/{job_id}", "{name:.+}"
+_JOB = "/v1/jobs/{job_id}"
+_NAME = "{name:(?s:.+)}"  # whatever it is, or a line break in it would be nothing at this path
 
 
 def _upload(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import wraps
 
 from aiohttp import web
@@ -19,6 +20,7 @@ from kyanite.http.native.parameters import QUERY
 from kyanite.http.whole_body import whole_body
 from kyanite.logs import logger
 
+_PART = re.compile(r"\{(\w+)\}")
 _CODES = {412: "PreconditionFailed", 416: "RangeNotSatisfiable"}
 
 
@@ -28,8 +30,9 @@ def add_to(app: web.Application, *, with_key: bool) -> None:
         if (operation.scope is not None) is not with_key:
             continue
         handler = _refusing(operation.handler if operation.unread else _reading(operation))
+        path = _PART.sub(r"{\1:[^/]+}", operation.path)  # aiohttp takes no part with a brace in it otherwise
         for method in operation.methods:
-            app.router.add_route(method, operation.path, handler)
+            app.router.add_route(method, path, handler)
         if operation.scope is not None:
             rule = Rule(operation.scope, operation.takes_work, operation.streams)
             app[RULES][operation.method, operation.plain_path] = rule
