@@ -39,7 +39,11 @@ def in_two_processes(seeds):
         )
         for share in shares
     ]
-    printed = [child.communicate()[0] for child in children]
+    try:
+        printed = [child.communicate()[0] for child in children]
+    finally:
+        for child in children:
+            child.kill()
     if any(child.returncode for child in children):
         raise AssertionError(f"a run failed; its plan is above: {printed}")
     parts = [msgspec.json.decode(text) for text in printed]

@@ -20,6 +20,7 @@ HEARTBEAT_S = 0.5
 GROWTH_BYTES_MAX = 48 << 20
 
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3}) ")
+_LOGGED = re.compile(rb'"status": ([0-9]{3}),')
 
 
 @pytest.mark.timeout(counts(quick=60, ci=240, soak=7_200))
@@ -36,6 +37,7 @@ async def test_whatever_comes_is_refused_or_closed(tmp_path):
         running.check_at_rest(before, tasks)
         assert running.resident_bytes() - resident < GROWTH_BYTES_MAX
         log = running.logged()
+        statuses |= set(map(int, _LOGGED.findall(log)))  # not every client has waited for its answer
         assert CANARY.encode() not in log
         for link in foreign:
             for signature in re.findall(rb"sig=([\w-]+)", link):
