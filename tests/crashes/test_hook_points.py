@@ -15,7 +15,7 @@ from tests.crashes.hook_scenarios import SCENARIOS
 from tests.crashes.test_points import PointsProcess, answers
 from tests.reliability import counts, record
 
-STRIDE = counts(quick=41, ci=11, soak=1)
+STRIDE = counts(quick=41, ci=6, soak=1)
 """Every so-manieth point is tried."""
 PROCESSES = 2
 

@@ -7,13 +7,13 @@ import pytest
 from tests.bench import page
 from tests.bench.http import __main__ as bench
 from tests.bench.http.processes import Child
+from tests.bench.table import Grid
 
-FIRST = {
-    "jobs": ["1", "16", "128"],
-    "submits": ["1", "16", "128"],
-    "transfers": ["upload", "upload", "download", "download"],
+NUMBERED = {"jobs": ["1", "16", "128"], "submits": ["1", "16", "128"]}
+"""What rows begin with that begin with a number, by group."""
+TRANSFERRED = {
+    "transfers": [["upload", "16.00"], ["upload", "in"], ["download", "16.00"], ["download", "in"]],
 }
-"""What rows begin with, in groups where that is worth a look."""
 
 
 @pytest.mark.parametrize("group", bench.GROUPS)
@@ -22,10 +22,22 @@ def test_every_group_is_measured(capsys, tmp_path, group):
     printed = capsys.readouterr().out
     starts = [line.split(":")[0] for line in printed.splitlines() if line and not line.startswith(" ")]
     assert starts == ["quick", group]
-    rows = [line.split()[0] for line in printed.splitlines() if line.startswith("  ")]
+    rows = [line.split() for line in printed.splitlines() if line.startswith("  ")]
     assert rows
-    assert [row for row in rows if row in FIRST.get(group, ())] == FIRST.get(group, [])
+    assert [row[0] for row in rows if row[0].isdigit()] == NUMBERED.get(group, [])
+    assert [row[:2] for row in rows if row[0] in {"upload", "download"}] == TRANSFERRED.get(group, [])
     assert not list(tmp_path.iterdir())
+
+
+def test_without_a_name_all_groups_are_measured_in_order(monkeypatch, capsys, tmp_path):
+    def empty(scale):
+        """Measure nothing."""
+        return Grid((), [], [])
+
+    monkeypatch.setattr(bench, "GROUPS", dict.fromkeys(bench.GROUPS, empty))
+    assert bench.main(["--quick", "--dir", str(tmp_path)]) == 0
+    starts = [line.split(":")[0] for line in capsys.readouterr().out.splitlines() if line and not line.startswith(" ")]
+    assert starts == ["quick", *bench.GROUPS]
 
 
 def test_a_process_that_does_not_listen_is_told():

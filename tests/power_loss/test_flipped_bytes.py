@@ -141,7 +141,7 @@ def unlabelled(found):
 async def test_a_flipped_byte_under_small_blobs_is_never_read_as_content(tmp_path):
     keys = await filled_blobs(tmp_path / "sound")
     sound, outcomes = await read_blobs(tmp_path / "sound", keys), Counter()
-    flips = counts(quick=200, ci=1_000, soak=40_000)
+    flips = counts(quick=200, ci=2_000, soak=40_000)
     for _ in damaged_copies(tmp_path / "sound" / "small.sqlite", tmp_path / "damaged" / "small.sqlite", flips):
         outcomes[judged(sound, await read_blobs(tmp_path / "damaged", keys))] += 1
     assert outcomes["other data"] == 0, outcomes
@@ -213,7 +213,7 @@ async def test_a_flipped_byte_under_jobs_is_found_by_the_check_or_makes_no_diffe
     await filled_jobs(tmp_path / "jobs.sqlite")
     sound = await read_jobs(tmp_path / "jobs.sqlite")
     assert isinstance(sound, dict)
-    flips, outcomes, silent = counts(quick=200, ci=1_000, soak=40_000), Counter(), Counter()
+    flips, outcomes, silent = counts(quick=200, ci=2_000, soak=40_000), Counter(), Counter()
     for _ in damaged_copies(tmp_path / "jobs.sqlite", tmp_path / "damaged" / "jobs.sqlite", flips):
         found = await read_jobs(tmp_path / "damaged" / "jobs.sqlite")
         if isinstance(found, list):

@@ -8,7 +8,7 @@ from tests.simulation.bulk import JOBS, bulk, in_two_processes
 LIFECYCLES = counts(quick=2_000, ci=200_000, soak=5_000_000)
 
 
-@pytest.mark.timeout(counts(quick=60, ci=600, soak=14_400))
+@pytest.mark.timeout(counts(quick=60, ci=240, soak=14_400))
 def test_nothing_is_lost_doubled_or_changed():
     seeds = -(-LIFECYCLES * 102 // 100 // JOBS)  # deleted jobs count too; a crash before the first submit may cost one
     if FORM == "quick":

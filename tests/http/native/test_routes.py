@@ -96,7 +96,8 @@ async def test_there_is_nothing_at_another_path(path):
 async def test_parts_of_a_path_are_short_and_printable(operation):
     async with served() as (_, client):
         for wrong in operation.path_parameters:
-            for part in ("x" * 1_025, "a%0Ab", "a%7Fb", "%E2%80%AE"):
+            too_long = "x" * (1_025 if wrong == "name" else 261)
+            for part in (too_long, "a%0Ab", "a%7Fb", "%E2%80%AE"):
                 parts = {name: part if name == wrong else "ok" for name in operation.path_parameters}
                 path = operation.plain_path.format_map(parts)
                 url = URL(f"http://{client.host}:{client.port}{path}", encoded=True)

@@ -130,7 +130,7 @@ def test_connections_that_say_nothing_cost_little(patient):
         patient.until(lambda: patient.descriptors() > IDLE, "not all are connected")
         begun_s = time.monotonic()
         assert patient.ask()[0] == 200
-        assert time.monotonic() - begun_s < 5.0
+        assert time.monotonic() - begun_s < 1.0
         assert (patient.resident_bytes() - resident) / IDLE < 64 << 10
     patient.check_at_rest(before, tasks)
 

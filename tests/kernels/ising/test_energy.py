@@ -51,7 +51,7 @@ def test_a_million_terms_take_well_under_a_second():
     edges = np.column_stack([i, i + 1])
     terms = quadratic_terms("ising", 1000, edges, rng.standard_normal(1_000_000), 0.0)
     states = rng.choice(np.array([-1, 1], np.int8), (4, 1000))
-    began_s = time.process_time()  # whatever else this machine does meanwhile
+    began_s = time.perf_counter()
     costs = energy(terms, states)
-    assert time.process_time() - began_s < 0.8
+    assert time.perf_counter() - began_s < 0.8
     assert costs[0] == pytest.approx((terms.coefficient[:-1] * states[0, i] * states[0, i + 1]).sum(), rel=1e-9)

@@ -133,8 +133,8 @@ def test_the_stop_flag_ends_a_run_from_another_thread(solve):
     block[control.STOP] = 1.0
     asked_s = time.monotonic()
     solver.join(20)
-    # About 20 ms on an idle core; the bound leaves room for a machine with many more tasks than cores.
-    assert time.monotonic() - asked_s < 5.0
+    # About 20 ms on an idle core; the bound leaves room for a busy one.
+    assert time.monotonic() - asked_s < 0.5
     assert results[0].stopped
     assert results[0].costs[0] == energy(GLASS, results[0].states)[0] == block[control.BEST_COST]
     assert block[control.FRACTION] < 1.0
@@ -154,7 +154,7 @@ def test_a_flag_that_is_up_already_still_gives_a_solution(solve):
 def test_the_timeout_ends_a_run(solve):
     began_s = time.monotonic()
     result = solve(GLASS, **{**LONG[solve], "timeout_s": 0.1})
-    assert time.monotonic() - began_s < 5.0
+    assert time.monotonic() - began_s < 1.0
     assert not result.stopped
     assert result.costs[0] == energy(GLASS, result.states)[0]
 

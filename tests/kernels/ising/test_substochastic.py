@@ -247,9 +247,9 @@ def test_parameters_that_were_found_can_be_given_back():
 
 @pytest.mark.parametrize(("n", "limit_s"), [(1, 0.5), (12, 1.0), (20, 3.0)])
 def test_small_problems_converge_early(n: int, limit_s: float):
-    began_s = time.process_time()  # whatever else this machine does meanwhile
+    began_s = time.monotonic()
     substochastic_parameterfree(twins.random_terms("ising", n, 2, 0, seed=n), timeout_s=30.0)
-    assert time.process_time() - began_s < limit_s
+    assert time.monotonic() - began_s < limit_s
 
 
 @pytest.mark.parametrize(
